@@ -40,10 +40,11 @@ from netstitch.cascades.draft_search import search_drafts
 from netstitch.cascades.drafts import NONE, Drafts, joined, undominated
 from netstitch.cascades.stage_costs import stage_costs
 from netstitch.cascades.stage_table import Answers, StageTable, stage_table
-from netstitch.cascades.term_outputs import compute_terms, output_shape
+from netstitch.cascades.term_outputs import compute_terms
 from netstitch.cascades.terms import Stage, make_stage, terms_of
 from netstitch.costs import MULTIPLY_ADDS
 from netstitch.evaluation import NumericsConfig
+from netstitch.evaluation.measured_output import measured_shape
 from netstitch.tasks import Classification, Samples
 
 FORM = NumericsConfig(channels_last=True, batch=64, workers=2, fused=True)
@@ -102,7 +103,7 @@ def answers_of(
 ) -> Answers:
     """Answers on samples, by the temperatures of others where these are known."""
     terms = terms_of(stages)
-    out = torch.empty(len(terms), len(samples), *output_shape(supernet, task))
+    out = torch.empty(len(terms), len(samples), *measured_shape(supernet, task))
     outputs = compute_terms(supernet, task, samples, terms, FORM, "cpu", out)
     answers = Answers(stages, outputs, samples.labels, rule, task)
     if known is not None:

@@ -52,8 +52,8 @@ from streams import (
 
 import netstitch as ns
 from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig, evaluating
-from netstitch.evaluation.early_stopping import most_informative_order
 from netstitch.evaluation.runtime.shared_work import SharedWork
+from netstitch.evaluation.sample_order import most_informative_order
 from netstitch.networks.content import content_keys
 from netstitch.optimization import StoppedEarly
 from netstitch.optimization.executors.executor import Request

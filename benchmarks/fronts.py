@@ -247,7 +247,7 @@ def comparisons(rows: Sequence[dict[str, Any]], pairs: Sequence[str]) -> list[st
     p_values = [p_of(gains[CASCADES] - gains[PLAIN]) for _, gains in by_pair.values()]
     for (pair, (own, gains)), p in zip(by_pair.items(), holm(p_values), strict=True):
         difference = gains[CASCADES] - gains[PLAIN]
-        ours = sorted((row for row in own if "low" in row), key=lambda row: row["seed"])
+        ours = sorted(own, key=lambda row: row["seed"])
         middle = ours[int(np.argsort(difference)[len(difference) // 2])]
         stitches = gains[STITCHED] - gains[CASCADES][: len(gains[STITCHED])]
         added = f"{np.median(stitches):+.4f}" if len(stitches) else "-"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from optuna_search import OptunaSearch
 from outcomes import OnDrawnImages, Outcomes, OutcomeStore
 from pairs import FLOOR, load_task
 from search_comparison import ENUMERATION, REFERENCES, UNION
@@ -15,6 +16,7 @@ from search_comparison import ENUMERATION, REFERENCES, UNION
 import netstitch as ns
 from netstitch.events import ignore
 from netstitch.optimization import ALGORITHMS, Archive, Genotype, SerialExecutor, Solution
+from netstitch.optimization.algorithms.registry import Build
 from netstitch.searching.first_networks import first_networks
 from netstitch.searching.supernet_search_settings import SupernetSearchSettings
 from netstitch.searching.sweep import SupernetSearch, search_sizes
@@ -32,7 +34,7 @@ IMPROVED = ("ga", "gomea", "lk-gomea")
 class Way:
     """An algorithm with settings, and the way that it is compared with."""
 
-    algorithm: str
+    algorithm: str | Build
     settings: Mapping[str, Any] = field(default_factory=dict)
     against: str = BASELINE
     first_networks: float = 0.0
@@ -52,7 +54,12 @@ HEEDING = {
     for name in IMPROVED
     for inactive in ("kept", "reset")
 }
-WAYS = PLAIN | FIRST | HEEDING
+OUTSIDE = {
+    f"optuna{shown}": Way(OptunaSearch, against=f"{BASELINE}{shown}", first_networks=share)
+    for share, shown in ((0.0, ""), (0.5, ", first networks"))
+}
+"""Optuna's TPE, which is no part of netstitch."""
+WAYS = PLAIN | FIRST | HEEDING | OUTSIDE
 
 
 @dataclass(frozen=True)

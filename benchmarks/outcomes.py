@@ -63,7 +63,7 @@ class Outcomes:
     def __init__(self, supernet: ns.Supernet, task: Classification, store: OutcomeStore) -> None:
         assert task.test is not None
         self.supernet, self.store = supernet, store
-        self._task = task
+        self.task = task
         self._samples = {"validation": task.validation, "test": task.test}
         self._evaluators: dict[Part, Evaluator] = {}
 
@@ -82,7 +82,7 @@ class Outcomes:
         }
         if missing:
             measured = self._evaluator(part).measured_together(
-                list(missing.values()), self._task.correct
+                list(missing.values()), self.task.correct
             )
             for (network, genotype), (correct,) in zip(missing.items(), measured, strict=True):
                 bits = np.packbits(correct.cpu().numpy().astype(np.bool_))
@@ -94,7 +94,7 @@ class Outcomes:
     def _evaluator(self, part: Part) -> Evaluator:
         if part not in self._evaluators:
             samples = self._samples[part]
-            self._evaluators[part] = Evaluator(self.supernet, self._task, samples, FORM)
+            self._evaluators[part] = Evaluator(self.supernet, self.task, samples, FORM)
         return self._evaluators[part]
 
 

@@ -1,15 +1,16 @@
 """The front: networks that give the most accuracy for their cost, as plain data."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import ValidationError
 
 from netstitch.analysis.cascade_point import CascadePoint
 from netstitch.analysis.cascade_rows import cascade_rows, listed_cascades
 from netstitch.analysis.cost_words import MULTIPLY_ADDS_NAME, axis_label
-from netstitch.analysis.dominance import nondominated
+from netstitch.analysis.dominance import confirmed, nondominated
 from netstitch.analysis.front_chart import Cloud, Floor, accuracy_floor, front_chart, with_limits
 from netstitch.analysis.front_choice import AnyPoint, Limits, as_good, choose, named
 from netstitch.analysis.front_document import FrontDocument
@@ -47,6 +48,9 @@ class Front:
         cost_name: The name of the cost.
         unit: What the cost is counted in; by default its name.
         beaten: Networks that a search found and that exits beat, for when there are other exits.
+        unconfirmed: Networks and exits that nothing beats on validation samples, but something does
+            with confirmation samples counted too; labelled unconfirmed-1, ... by cost.
+        samples: How many there are of each part of the data, where that is known.
 
     Raises:
         ValueError: Two points or references share a label, or the cost is another than
@@ -62,6 +66,8 @@ class Front:
     cascades: tuple[CascadePoint, ...] = ()
     plain_cascades: tuple[CascadePoint, ...] = ()
     beaten: tuple[FrontPoint, ...] = ()
+    unconfirmed: tuple[FrontPoint, ...] = ()
+    samples: dict[Split, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         labels = [point.label for point in self.everything]
@@ -265,6 +271,8 @@ class Front:
     def to_csv(self, path: Path | str) -> None:
         """Write references, networks and cascades, a row each, as plain numbers.
 
+        Networks that confirmation samples took away are there too, as another kind.
+
         Raises:
             StorageError: The file cannot be written; nothing half-written is left.
         """
@@ -273,6 +281,7 @@ class Front:
             "plain cascade": self.plain_cascades,
             "network": self.points,
             "cascade": self.cascades,
+            "unconfirmed network": self.unconfirmed,
         }
         text = csv_text(kinds, self.cost_name, self.unit)
         write_bytes(Path(path), text.encode())
@@ -305,11 +314,29 @@ def make_front(
     objective: ObjectiveName = ACCURACY,
     cost_name: str = MULTIPLY_ADDS_NAME,
     unit: str = "",
+    samples: Mapping[Split, int] = MappingProxyType({}),
 ) -> Front:
-    """Return the candidates' front on validation samples, labelled P1, P2, ... by rising cost."""
-    kept = nondominated(tuple(candidates), "validation", objective)
-    points = (replace(point, label=f"P{rank}") for rank, point in enumerate(kept, start=1))
-    return Front(tuple(points), tuple(references), measure, objective, cost_name, unit)
+    """Return the candidates' front on validation samples, labelled P1, P2, ... by rising cost.
+
+    Where there are confirmation samples, these decide which of its networks stay; see
+    `netstitch.analysis.dominance.confirmed`. `samples` are how many there are of each part.
+    """
+    proposed = nondominated(tuple(candidates), "validation", objective)
+    kept = confirmed(proposed, references, objective, samples)
+    return Front(
+        _labelled("P", kept),
+        tuple(references),
+        measure,
+        objective,
+        cost_name,
+        unit,
+        unconfirmed=_labelled("unconfirmed-", [one for one in proposed if one not in kept]),
+        samples=dict(samples),
+    )
+
+
+def _labelled(name: str, points: Iterable[FrontPoint]) -> tuple[FrontPoint, ...]:
+    return tuple(replace(one, label=f"{name}{rank}") for rank, one in enumerate(points, start=1))
 
 
 def front_from_json(content: bytes) -> Front:

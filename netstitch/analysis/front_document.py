@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from netstitch.analysis.cascade_point import CascadePoint
-from netstitch.analysis.front_point import FrontPoint, ObjectiveName
-from netstitch.files.documents import STRICT
+from netstitch.analysis.front_point import FrontPoint, ObjectiveName, Split
+from netstitch.files.documents import STRICT, Count
 
 
 class FrontDocument(BaseModel):
@@ -20,6 +20,8 @@ class FrontDocument(BaseModel):
     cascades: tuple[CascadePoint, ...]
     plain_cascades: tuple[CascadePoint, ...]
     beaten: tuple[FrontPoint, ...] = ()
+    unconfirmed: tuple[FrontPoint, ...] = ()
+    samples: dict[Split, Count] = {}
     references: tuple[FrontPoint, ...]
     measure: str
     objective: ObjectiveName

@@ -264,9 +264,10 @@ def _ensemble(supernet: Supernet) -> CascadeStage | None:
 def _with_cascades(front: Front, found: Families, measured: Measured) -> Front:
     """Return the front with exits and cascades, labelled by rising mean cost."""
     exits = [measured.exit_point(one) for one in found.exits]
-    static = _static(front, [*front.points, *exits])
-    kept = {point.genotype for point in static.points if point.exit is None}
-    beaten = tuple(point for point in front.points if point.genotype not in kept)
+    searched = (*front.points, *front.unconfirmed)
+    static = _static(front, [*searched, *exits])
+    kept = {one.genotype for one in (*static.points, *static.unconfirmed) if one.exit is None}
+    beaten = tuple(point for point in searched if point.genotype not in kept)
 
     curves: Curves = {**found.plain, **found.with_exits, **found.every}
     if front.objective != ACCURACY:  # theirs are of another score
@@ -290,12 +291,18 @@ def _with_cascades(front: Front, found: Families, measured: Measured) -> Front:
 
 def _searched(front: Front) -> Front:
     """Return the front as the search found it, without exits and cascades."""
-    networks = [point for point in (*front.points, *front.beaten) if point.exit is None]
-    return _static(front, networks)
+    found = (*front.points, *front.beaten, *front.unconfirmed)
+    return _static(front, [point for point in found if point.exit is None])
 
 
 def _static(front: Front, points: Iterable[FrontPoint]) -> Front:
     """Return a front like another, of other points and without cascades."""
     return make_front(
-        points, front.references, front.measure, front.objective, front.cost_name, front.unit
+        points,
+        front.references,
+        front.measure,
+        front.objective,
+        front.cost_name,
+        front.unit,
+        front.samples,
     )

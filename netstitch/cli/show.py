@@ -18,6 +18,7 @@ from netstitch.matching import Matching
 from netstitch.networks import Network
 from netstitch.networks.graph import Graph
 from netstitch.optimization.search_result import REASONS
+from netstitch.report.choice_notes import choice_notes
 from netstitch.report.compared_runs import Comparison
 from netstitch.report.comparison_page import answer
 from netstitch.report.comparison_tables import group_table, pair_table
@@ -55,6 +56,7 @@ def show_run(finished: Finished) -> None:
         "Accuracies in percent, each beside its paired difference to the ensemble with the 95 % "
         f"bootstrap interval.{_of_cascades(finished.front)}\n",
     )
+    _print_notes(terminal, finished.front)
     for name, what in (
         ("front.png", "the front as a figure"),
         ("front.csv", "and as a table, also front.json"),
@@ -86,9 +88,19 @@ def show_cascades(finished: Finished) -> None:
     terminal.print()
     _print_whole(terminal, front_table(finished.front), folded=True)
     terminal.print()
+    _print_notes(terminal, finished.front)
     for name in ("front.png", "front.csv"):
         _path(terminal, str(finished.folder / name), "with these cascades")
     _show_commands(terminal, finished)
+
+
+def _print_notes(terminal: Terminal, front: Front) -> None:
+    """Print how the front was chosen, a line of each sentence and one behind them."""
+    notes = choice_notes(front)
+    for note in notes:
+        terminal.print(note)
+    if notes:
+        terminal.print()
 
 
 def _of_cascades(front: Front) -> str:
@@ -229,7 +241,9 @@ def show_tuning(tuning: Tuning) -> None:
         kind = "cascade" if isinstance(tuning.point, CascadePoint) else "network"
         terminal.print(_learned(kind, tuning.tuned, tuning.tuned.held_out), soft_wrap=True)
     if isinstance(tuning.point, CascadePoint):
-        costs = ", ".join(f"{cost:,.6g} ({on})" for on, cost in tuning.point.mean_costs.items())
+        costs = ", ".join(
+            f"{_cost_in_words(cost)} ({on})" for on, cost in tuning.point.mean_costs.items()
+        )
         limits = ", ".join(f"{one:.3g}" for one in tuning.point.cascade.thresholds)
         terminal.print(f"Thresholds now: {limits}. Mean costs: {costs}.\n", soft_wrap=True)
     for file in tuning.exported.files:

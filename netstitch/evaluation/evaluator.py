@@ -12,6 +12,7 @@ from netstitch.costs import MULTIPLY_ADDS, Cost
 from netstitch.errors import DataError, FittingError, SearchError
 from netstitch.evaluation.early_stopping import EarlyStopState
 from netstitch.evaluation.numerics import FULL, NumericsConfig
+from netstitch.evaluation.race import Race
 from netstitch.evaluation.runtime.schedule import KeyedOutputs, Schedule, execute, peak_bytes
 from netstitch.fitting import Batch, recalibrated
 from netstitch.fitting.feature_stream import inputs
@@ -70,6 +71,8 @@ class Evaluator(BatchEvaluation):
             together are computed one after the other, and each costs a pass over these batches
             more. By default norms keep the statistics of the basis networks.
         cost: What is held against accuracy.
+        race: Parts of the samples, which end where batches do, behind which genotypes with a
+            threshold are judged; None for no race.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class Evaluator(BatchEvaluation):
         device: torch.device | str = "cpu",
         recalibration: Iterable[Batch] | None = None,
         cost: Cost = MULTIPLY_ADDS,
+        race: Race | None = None,
     ) -> None:
         if recalibration is not None and form.precision != FULL:
             raise SearchError(
@@ -95,6 +99,7 @@ class Evaluator(BatchEvaluation):
         self.task = task
         self.form = form
         self.cost = cost
+        self._race = race
         self._fitted = supernet.fitted
         self._labels = samples.labels
         # Kept as they are read, since every genotype reads them again.
@@ -142,7 +147,8 @@ class Evaluator(BatchEvaluation):
         Args:
             genotypes: Of the supernet; or exits.
             thresholds: Accuracies; the evaluation of a genotype ends, batch by batch, once it is
-                certain not to get over its own. None for one that is done whole. Without effect
+                certain not to get over its own, and in a race at the end of a part too, where it
+                likely will not. None for one that is done whole. Without effect
                 with recalibration, and for a task without `accuracy_of`.
 
         Returns:
@@ -154,7 +160,7 @@ class Evaluator(BatchEvaluation):
         if thresholds is None or self._recalibration is not None:
             thresholds = [None] * len(genotypes)
         labels = torch.split(self._labels, self.form.batch)
-        states = [EarlyStopState(self.task, labels, one) for one in thresholds]
+        states = [EarlyStopState(self.task, labels, one, self._race) for one in thresholds]
         self._compute(
             genotypes,
             lambda one, batch, outputs: states[one].add(batch, outputs),

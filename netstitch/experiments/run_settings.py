@@ -24,7 +24,7 @@ from netstitch.fitting.refinement.views import AS_THEY_ARE, Views
 from netstitch.matching.matching_settings import MatchingSettings
 from netstitch.optimization import ALGORITHMS
 from netstitch.optimization.search_settings import EVALUATIONS
-from netstitch.searching.supernet_search_settings import SupernetSearchSettings
+from netstitch.searching.supernet_search_settings import SupernetSearchSettings, check_racing
 from netstitch.supernet.supernet_settings import SupernetSettings
 from netstitch.text import expected_one_of
 
@@ -45,6 +45,7 @@ _PAPER: Mapping[str, Mapping[str, object]] = {
     "search": {
         "references": "apart",
         "first_networks": 0.0,
+        "racing": [],
         "frame": "frozen",
         "convergence": "genotypes",
     },
@@ -54,9 +55,9 @@ _PAPER: Mapping[str, Mapping[str, object]] = {
 """The paper's procedure (sections 3, 5, 6): all points, as many matches as there can be, stitches
 trained by Adam at a constant rate on the features' mean squared error of all samples, nothing
 refined, and batch norms as the networks have them; references that the search has to find, no
-first networks, objectives in a frozen frame, neighbourhoods compared by whole genotypes, and a loop
-for each individual, as many of them evaluating as there are places, each of which goes on when its
-own result is there; neither exits nor cascades."""
+first networks, no racing, objectives in a frozen frame, neighbourhoods compared by whole genotypes,
+and a loop for each individual, as many of them evaluating as there are places, each of which goes
+on when its own result is there; neither exits nor cascades."""
 _IN_PART = ("search", "evaluation")
 """Tables with keys that are no matter of a procedure, such as the budget and the device."""
 
@@ -232,6 +233,9 @@ class RunSettings(Settings):
         """Raise SearchError where this machine cannot do what is asked."""
         self.search.check_installed()
         self.evaluation.check()
+        check_racing(
+            self.search, None, self.evaluation, recalibrated=self.evaluation.recalibrate > 0
+        )
         cost = find_cost(self.search.cost)
         if COSTS.get(cost.name) is not cost:
             raise SearchError(

@@ -90,7 +90,7 @@ class TaskTable(Settings):
     """A table with the samples that the search evaluates on."""
     confirmation: Positive | None = None
     """So many further samples of validation's source, or of its own where it has no limit, which
-    the search does not see: the front is measured on them too; by default none."""
+    the search does not see: they decide which of its networks stay; by default none."""
     test: SamplesTable | None = None
     """A table with samples that the search never sees; by default none."""
     images: ImagesTable = ImagesTable()

@@ -32,7 +32,8 @@ class Engine:
         config: What the search is, as plain data; a state to go on from must have an equal one.
         rejection: Lets evaluations stop early where their outcome is certain. Where a later
             decision needs the value of one that did, it is evaluated whole, and the search waits
-            for it, so that it goes its way as if none had stopped early.
+            for it, so that it goes its way as if none had stopped early; but for a race (see
+            `RejectionRule`).
         on_evaluation: Called with every distinct evaluation before the algorithm learns of it.
         on_progress: Called after every distinct evaluation.
 
@@ -133,16 +134,11 @@ class Engine:
                 return
 
     def _must_be_whole(self, completed: Completed) -> bool:
-        """Return whether a result stopped early and its value may matter.
-
-        Where several loops wait for it, what one makes of it may matter to the next.
-        """
+        """Return whether a result stopped early and its value may matter."""
         if not completed.stopped_early:
             return False
-        [(slot, genotype), *others] = self._ledger.pending[completed.ticket].waiting
-        return bool(others) or self._rejection.matters(
-            slot, Solution(genotype, completed.objectives)
-        )
+        slots, genotypes = zip(*self._ledger.pending[completed.ticket].waiting, strict=True)
+        return self._rejection.matters(slots, Solution(genotypes[0], completed.objectives))
 
     def _take(self, completed: Completed) -> None:
         """Work in the next result: remember it, archive it, tell of it, give it to its loops.

@@ -1,7 +1,7 @@
 """The problem of a search, and the solutions of it that are evaluated."""
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -40,16 +40,18 @@ class Problem:
             Without it every genotype is a solution of its own.
         active: Returns which variables a genotype's solution depends on, boolean of shape (l,);
             without it, all of them.
+        computed: Objectives that need no evaluation, by name, each of a genotype.
 
     Raises:
-        SearchError: When there is no variable or objective, a cardinality is under 1, or two
-            objectives share a name.
+        SearchError: When there is no variable or objective, a cardinality is under 1, two
+            objectives share a name, or one that is computed is none.
     """
 
     cardinalities: tuple[int, ...]
     objectives: tuple[Objective, ...]
     signature: Callable[[Genotype], Hashable] | None = None
     active: Callable[[Genotype], npt.NDArray[np.bool_]] | None = None
+    computed: Mapping[str, Callable[[Genotype], float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.cardinalities:
@@ -65,6 +67,8 @@ class Problem:
         names = [objective.name for objective in self.objectives]
         if len(set(names)) < len(names):
             raise SearchError(f"objectives share a name ({', '.join(names)}): make them distinct")
+        for name in self.computed:
+            self.column(name)
 
     @property
     def length(self) -> int:
@@ -138,8 +142,8 @@ class Evaluation:
         round: Results of one round arrived together; the search proposes nothing between them.
         skipped: Proposals so far that needed no evaluation.
         elapsed: Seconds since the search began.
-        stopped_early: Whether it stopped early since its outcome was certain; the objectives are
-            then the best that they can be.
+        stopped_early: Whether it stopped early since its outcome was certain, or in a race likely;
+            the objectives are then the best that they can be.
     """
 
     ordinal: int

@@ -7,7 +7,7 @@ from typing import TypedDict, Unpack
 import numpy as np
 
 from netstitch.errors import SearchError
-from netstitch.optimization.algorithms.algorithm import Setup
+from netstitch.optimization.algorithms.algorithm import ReferencePointOf, Setup
 from netstitch.optimization.algorithms.head_start import HeadStart, WithHeadStart
 from netstitch.optimization.algorithms.registry import built, entry, name_of
 from netstitch.optimization.archive import Archive
@@ -30,6 +30,7 @@ class RunSearchKeywords(TypedDict, total=False):
     head_start: HeadStart | None
     initialisation: Initialisation | None
     rejection: RejectionRule | None
+    reference_point: ReferencePointOf | None
     on_evaluation: Callable[[Evaluation], None] | None
     on_progress: Callable[[Progress], None] | None
 
@@ -59,10 +60,12 @@ def run_search(
             evaluated before the first population, behind the initial ones; up to half of it then
             starts from the best of both; random search has none. `initialisation`: how the
             other first genotypes are drawn. `rejection`: lets evaluations stop early where their
-            outcome is certain, which changes nothing of what is found; those of "ga", "gomea",
-            "lk-gomea" and "random" may, others learn from every value. `on_evaluation`: called with
-            every distinct evaluation before the algorithm learns of it. `on_progress`: called after
-            each of them.
+            outcome is certain, which changes nothing of what is found, or in a race, where they
+            are not likely to be on the front; those of "ga", "gomea",
+            "lk-gomea", "surrogate" and "random" may, others learn from every value.
+            `reference_point`: see `Setup`; only "surrogate" asks. `on_evaluation`: called with
+            every distinct evaluation before the algorithm learns of it. `on_progress`: called
+            after each of them.
 
     Raises:
         SearchError: On bad input before anything is evaluated, and when all evaluations fail.
@@ -80,6 +83,7 @@ def prepare_search(
     head_start: HeadStart | None = None,
     initialisation: Initialisation | None = None,
     rejection: RejectionRule | None = None,
+    reference_point: ReferencePointOf | None = None,
     on_evaluation: Callable[[Evaluation], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Engine:
@@ -116,6 +120,7 @@ def prepare_search(
         generator=np.random.default_rng(seed),
         frame=settings.frame,
         convergence=settings.convergence,
+        reference_point=reference_point,
     )
     config = {
         "cardinalities": problem.cardinalities,

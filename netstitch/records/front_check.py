@@ -24,7 +24,7 @@ def check_front(run: Path, front: Front, structure: Structure) -> None:
     """
     path = run / FRONT_FILE
     check_cost_known(path, front.cost_name)
-    for point in front.everything:
+    for point in (*front.everything, *front.beaten, *front.unconfirmed):
         reason = (
             _of_network(point, front.cost_name, structure)
             if isinstance(point, FrontPoint)

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 
 from netstitch.analysis import CascadePoint, Front, FrontPoint
-from netstitch.analysis.front_point import MeasuredPoint, Split
+from netstitch.analysis.front_point import Split
 from netstitch.analysis.front_rows import difference_text
 from netstitch.records.run_record import RunRecord
+from netstitch.report.choice_notes import choice_notes
 from netstitch.text import command, listed
 
 
 def answer(run: RunRecord) -> str:
     """Return the first sentences: what the front gives against the networks that went in."""
     front = run.front
-    if not front.points:
+    if not front.points and not front.unconfirmed:
         return "No network was evaluated yet."
     part = front.parts[-1]
     text = (
@@ -92,14 +93,7 @@ def notes(run: RunRecord) -> list[str]:
             "The front was not measured yet: it is that of the networks evaluated so far, with the "
             "accuracies that the search saw."
         )
-    parts = run.front.parts
-    if run.front.points and len(parts) == 1:
-        found.append(
-            "Networks were not measured on test samples: accuracies are of the samples that the "
-            "search chose by, and so are too good."
-        )
-    for part in parts[1:]:
-        found += _gap_note(run, part)
+    found += choice_notes(run.front)
     if failures := run.evaluations.failures:
         reason = next(iter(failures.values()))
         found.append(f"{len(failures):,} evaluations failed, the first of them: {reason}")
@@ -146,30 +140,3 @@ def _dominating(front: Front, part: Split) -> list[tuple[FrontPoint, FrontPoint]
                 found.append((reference, point))
                 break
     return found
-
-
-def _gap_note(run: RunRecord, part: Split) -> list[str]:
-    """Say whether the front gains more than the references where the search looked.
-
-    Samples of two parts may be of different origin, so that a gap by itself says nothing.
-    """
-    front = run.front
-    others = [gap.difference for p in front.references if (gap := p.gap_to(part)) is not None]
-    kinds: dict[str, Sequence[MeasuredPoint]] = {
-        "networks": front.points,
-        "cascades": front.cascades,
-    }
-    notes = []
-    for name, points in kinds.items():
-        own = [gap for point in points if (gap := point.gap_to(part)) is not None]
-        if not own or not others:
-            continue
-        sure = sum(gap.low > max(others) for gap in own)
-        mean = sum(gap.difference for gap in own) / len(own)
-        notes.append(
-            f"On validation samples, which they were chosen by, the front's {name} are "
-            f"{100 * mean:+.2f} points more accurate than on {part} samples in the mean, the "
-            f"networks that went in {100 * sum(others) / len(others):+.2f}. For {sure} of "
-            f"{len(own)} the gap is larger than for any of the latter, beyond chance (95 %)."
-        )
-    return notes

@@ -46,7 +46,8 @@ def measure_front(
 
     Ctrl-C or an error while confirmation or test samples are measured leaves these out, since the
     front is worth more than its test: the listener is then given the reason. Of the subnetworks,
-    equal and dominated ones are dropped, by the objective on validation samples and the cost.
+    equal and dominated ones are dropped, by the objective on validation samples and the cost; of
+    the rest, confirmation samples decide (`Front.unconfirmed`).
     """
     references = supernet.references()
     everything: list[Genotype | Exit] = [*references.values(), *subnetworks]
@@ -73,7 +74,15 @@ def measure_front(
         for index, one in enumerate(everything)
     ]
     count = len(references)
-    return make_front(points[count:], points[:count], task.measure, objective, cost.name, cost.unit)
+    return make_front(
+        points[count:],
+        points[:count],
+        task.measure,
+        objective,
+        cost.name,
+        cost.unit,
+        {part: len(task.measured[part]) for part in parts},
+    )
 
 
 def subnetwork_fields(supernet: Supernet, one: Genotype | Exit, cost: Cost) -> dict[str, Any]:

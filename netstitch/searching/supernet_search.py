@@ -1,7 +1,7 @@
 """`ns.search`: searches a supernet for a task, and measures the front."""
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from inspect import signature
@@ -20,7 +20,8 @@ from netstitch.evaluation import (
     evaluating,
     measure_numerics,
 )
-from netstitch.evaluation.early_stopping import most_informative_order
+from netstitch.evaluation.race import Race
+from netstitch.evaluation.sample_order import most_informative_order, nested_order
 from netstitch.events import Event, Listener, StageBegan, ignore
 from netstitch.files.settings import check_names, with_keywords
 from netstitch.fitting import Batch
@@ -35,6 +36,7 @@ from netstitch.searching.supernet_search_settings import (
     SearchKeywords,
     SupernetSearchSettings,
     check_kinds,
+    check_racing,
     check_search,
     read_recalibration,
     scored_by,
@@ -83,7 +85,8 @@ def search(
     """Return the front of accuracy on the task's validation samples against a cost.
 
     Where the task has test samples, the front's networks are measured on them too, with the
-    difference to the ensemble and its paired bootstrap interval. Ctrl-C ends the search with the
+    difference to the ensemble and its paired bootstrap interval. Where it has confirmation samples,
+    these decide which networks stay on it (`Front.unconfirmed`). Ctrl-C ends the search with the
     front found so far; a second one leaves out the test samples. References that look broken are
     warned of (`warnings`) before the search begins.
 
@@ -108,7 +111,7 @@ def search(
         **options: Fields of `netstitch.searching.supernet_search_settings.SupernetSearchSettings`:
             objective, cost (a name or a `netstitch.costs.Cost`), algorithm (a name, or what makes
             one of your own, as `netstitch.optimization.run_search` takes), seconds, population,
-            threshold, references, initial_stitches, first_networks, settings and patience.
+            threshold, references, initial_stitches, first_networks, racing, settings and patience.
 
     Raises:
         SearchError: A setting cannot be used, which is told before anything is evaluated, or all
@@ -167,6 +170,7 @@ def run(
     task = check_search(supernet, task, settings, spread)
     scored = scored_by(settings.objective, supernet, task)
     statistics = read_recalibration(supernet, recalibration)
+    check_racing(settings, scored, spread, recalibrated=statistics is not None)
     form = form or measured_form(supernet, task, spread)
     cost = find_cost(settings.cost)
     # What this process measures itself has all cores, and does not depend on how many. It is
@@ -178,7 +182,10 @@ def run(
         or learns_from_all(settings.algorithm, settings.settings)
     )
     early = spread.early == "certain" and not whole
-    samples = _in_order(supernet, scored, alone, spread.here) if early else scored.validation
+    samples, race = scored.validation, None
+    if early:
+        ends = parts_of(settings.racing, form.batch, len(samples))
+        samples, race = _in_order(supernet, scored, alone, spread.here, ends, seed)
 
     def make(device: torch.device) -> Evaluator:
         return Evaluator(
@@ -189,10 +196,11 @@ def run(
             device=device,
             recalibration=statistics,
             cost=cost,
+            race=race,
         )
 
     least = floor if settings.objective == ACCURACY else 0.0  # it is of accuracies
-    problem = SupernetSearch(supernet, settings, seed, early, least)
+    problem = SupernetSearch(supernet, settings, seed, early, least, race is not None)
     with evaluating(make, spread) as executor:
         ordered = spread.order == "asked"
         workers = executor.workers
@@ -238,15 +246,28 @@ def _in_order(
     task: Task,
     form: NumericsConfig,
     device: torch.device,
-) -> Samples:
-    """Return the validation samples as evaluations that end early go through them.
+    ends: tuple[int, ...],
+    seed: int,
+) -> tuple[Samples, Race | None]:
+    """Return the validation samples as evaluations that end early go through them, and their race.
 
-    They are the most informative first, by how the reference networks do on them.
+    They are the most informative first, by how the reference networks do on them, in each of the
+    race's parts; where none ends before the samples do, there is no race.
     """
     samples = task.validation
     evaluator = Evaluator(supernet, task, samples, form, device=device)
     references = list(supernet.references().values())
     with suppress(DataError):  # the search says which network it is that fails
-        found = evaluator.measured_together(references, task.margin)
-        return samples.taken(most_informative_order([sure for (sure,) in found]))
-    return samples
+        found = evaluator.measured_together(references, task.margin, task.correct)
+        margins, correct = zip(*found, strict=True)
+        if not ends:
+            return samples.taken(most_informative_order(margins)), None
+        order = nested_order(samples.labels, margins, ends, seed)
+        return samples.taken(order), Race(ends, torch.stack(correct)[:, order])
+    return samples, None
+
+
+def parts_of(sizes: Sequence[int], batch: int, samples: int) -> tuple[int, ...]:
+    """Return the sizes of parts as they are: whole batches, less than all samples."""
+    ends = sorted({-(-size // batch) * batch for size in sizes})
+    return tuple(end for end in ends if end < samples)

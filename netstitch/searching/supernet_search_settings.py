@@ -1,6 +1,7 @@
 """Settings of a supernet's search, as keywords and in a file, and checks of all it is given."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Literal, TypedDict, get_args
 
 from pydantic import (
@@ -17,11 +18,12 @@ from netstitch.analysis.front_point import ACCURACY
 from netstitch.costs import COSTS, MULTIPLY_ADDS, Cost, find_cost
 from netstitch.errors import DataError, FittingError, SearchError
 from netstitch.evaluation import ExecutionConfig, NumericsConfig
+from netstitch.files.settings import Positive
 from netstitch.networks.graph import Dimension
 from netstitch.networks.inputs import Batch, check_inputs, fitting_batches
 from netstitch.networks.probabilities import WAY_OUT
 from netstitch.optimization import Objective
-from netstitch.optimization.algorithms.registry import Build, name_of
+from netstitch.optimization.algorithms.registry import Build, learns_from_all, name_of
 from netstitch.optimization.linkage.gene_pool import Convergence
 from netstitch.optimization.operators.initialisation import EXPECTED_NONZEROS
 from netstitch.optimization.operators.scalarisation import Frame
@@ -59,6 +61,11 @@ class SupernetSearchSettings(SearchSettings):
     which more is spent counts. There are none where the algorithm is 'random' or references are
     evaluated 'apart'."""
 
+    racing: tuple[Positive, ...] = ()
+    """Sizes of parts of the validation samples, ascending, such as [768, 2048]: a network is
+    evaluated on the first part, and behind each goes on only while it may still belong to the
+    front, by a 95 % interval; none by default."""
+
     @property
     def objectives(self) -> tuple[Objective, Objective]:
         """The score that is made large, and the cost that is made small."""
@@ -70,6 +77,18 @@ class SupernetSearchSettings(SearchSettings):
         if isinstance(cost, str) and cost not in COSTS:
             raise ValueError(expected_one_of(cost, COSTS))
         return cost
+
+    @field_validator("racing", mode="before")
+    @classmethod
+    def _as_tuple(cls, racing: object) -> object:
+        return tuple(racing) if isinstance(racing, list) else racing
+
+    @field_validator("racing")
+    @classmethod
+    def _ascending(cls, racing: tuple[int, ...]) -> tuple[int, ...]:
+        if any(after <= before for before, after in pairwise(racing)):
+            raise ValueError("expected sizes of parts in ascending order, such as [768, 2048]")
+        return racing
 
     @field_serializer("cost")
     def _name_of_cost(self, cost: str | Cost) -> str:
@@ -94,6 +113,7 @@ class SearchKeywords(TypedDict, total=False):
     references: Literal["first", "apart"]
     initial_stitches: float
     first_networks: float
+    racing: tuple[int, ...]
     settings: dict[str, object]
     frame: Frame
     convergence: Convergence
@@ -140,6 +160,38 @@ def check_search(
     settings.check_installed()
     spread.check()
     return checked
+
+
+def check_racing(
+    settings: SupernetSearchSettings,
+    task: Task | None,
+    spread: ExecutionConfig,
+    *,
+    recalibrated: bool,
+) -> None:
+    """Raise SearchError where a race is asked for and evaluations may not end early.
+
+    Args:
+        settings: Of the search.
+        task: That scores; None where it is not read yet.
+        spread: On what evaluations run.
+        recalibrated: Whether batch norms are, for each subnetwork.
+    """
+    if not settings.racing:
+        return
+    name = name_of(settings.algorithm)
+    reasons = {
+        f"{name!r} learns from every value": learns_from_all(settings.algorithm, settings.settings),
+        "evaluations are recalibrated": recalibrated,
+        f"early is {spread.early!r}": spread.early != "certain",
+        f"the {task.kind if task else 'task'} has no accuracy_of": task is not None
+        and task.accuracy_of is None,
+    }
+    for reason in (reason for reason, holds in reasons.items() if holds):
+        raise SearchError(
+            f"racing = {list(settings.racing)} lets evaluations end early, and {reason}: leave one "
+            "of them out"
+        )
 
 
 def scored_by(objective: ObjectiveName, supernet: Supernet, task: Task) -> Task:

@@ -8,9 +8,10 @@ that was stopped did to the one that goes on from its record.
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from netstitch.analysis.front_chart import tenth_below
-from netstitch.analysis.hypervolume import ReferencePoint
+from netstitch.analysis.hypervolume import REACH, ReferencePoint
 from netstitch.costs import find_cost
 from netstitch.events import Listener, Message, StageBegan
 from netstitch.files.documents import Count
@@ -24,6 +25,7 @@ from netstitch.optimization import (
     Progress,
     RejectionRule,
     SearchResult,
+    Solution,
     nonzero_probability,
     prepare_search,
 )
@@ -80,6 +82,8 @@ class SupernetSearch:
         stops_early: Whether evaluations end where their outcome is certain.
         floor: The score that hypervolumes count from; None for that of the worst reference,
             rounded down to a tenth.
+        races: Whether they end behind a part of the samples too, and only what is on the front is
+            evaluated on all.
     """
 
     supernet: Supernet
@@ -87,6 +91,7 @@ class SupernetSearch:
     seed: int
     stops_early: bool = False
     floor: float | None = None
+    races: bool = False
 
     def cost_of(self, genotype: Genotype) -> float:
         """Return the cost that is held against the objective."""
@@ -100,6 +105,7 @@ class SupernetSearch:
             self.settings.objectives,
             signature=self.supernet.wiring.digest,
             active=self.supernet.wiring.active,
+            computed={self.settings.objectives[1].name: self.cost_of},
         )
 
     @property
@@ -107,23 +113,34 @@ class SupernetSearch:
         """True where references are no members of the first population."""
         return self.settings.references == "apart"
 
-    @property
+    @cached_property
     def ensemble(self) -> float:
         """The cost of the ensemble, or of the dearest reference where there is none."""
         return max(map(self.cost_of, self.supernet.references().values()))
 
-    def reference_point(self, known: Mapping[Hashable, KnownResult]) -> ReferencePoint | None:
-        """Return what hypervolumes count from; None before a reference is known.
+    def reference_point(
+        self, known: Mapping[Hashable, KnownResult | Solution], least: int = 1
+    ) -> ReferencePoint | None:
+        """Return what hypervolumes count from.
 
-        One that ended early counts by the best that it can be.
+        None while fewer than `least` references are known, unless the floor is given. One that
+        ended early counts by the best that it can be.
         """
-        identify, references = self.problem.identify, self.supernet.references().values()
-        results = [known.get(identify(genotype)) for genotype in references]
+        results = [known.get(signature) for signature in self._reference_signatures]
         scores = [one.objectives[0] for one in results if one is not None and one.objectives]
-        if self.floor is None and not scores:
+        if self.floor is None and len(scores) < least:
             return None
         floor = tenth_below(min(scores)) if self.floor is None else self.floor
         return ReferencePoint(self.ensemble, floor)
+
+    def reference_values(self, known: Mapping[Hashable, Solution]) -> tuple[float, float] | None:
+        """Return score and cost of the reference point; None while a reference may move it."""
+        over = self.reference_point(known, least=len(self._reference_signatures))
+        return None if over is None else (over.accuracy, REACH * over.ensemble)
+
+    @cached_property
+    def _reference_signatures(self) -> list[Hashable]:
+        return [self.problem.identify(one) for one in self.supernet.references().values()]
 
     def engine(
         self,
@@ -141,7 +158,9 @@ class SupernetSearch:
             head_start = HeadStart(genotypes, settings.first_networks)
         probability = nonzero_probability(length, settings.initial_stitches)
         # The most that a genotype can be: all samples right.
-        rule = RejectionRule(settings.objective, lambda one: (1.0, self.cost_of(one)))
+        rule = RejectionRule(
+            settings.objective, lambda one: (1.0, self.cost_of(one)), racing=self.races
+        )
         return prepare_search(
             self.problem,
             executor,
@@ -153,6 +172,7 @@ class SupernetSearch:
             on_evaluation=on_evaluation,
             on_progress=on_progress,
             rejection=rule if self.stops_early else None,
+            reference_point=self.reference_values,
         )
 
 

@@ -31,7 +31,8 @@ class Task(ABC):
     Attributes:
         validation: Samples that a search measures networks on.
         training: Samples that stitches are fitted on and networks are fine-tuned on.
-        confirmation: Samples like those of validation that a search does not see.
+        confirmation: Samples like those of validation that a search does not see, and that decide
+            which of its networks stay.
         test: Samples that the front is measured on at the end.
         output: The key that is measured where networks put out dictionaries.
         ensemble: What the ensemble averages.

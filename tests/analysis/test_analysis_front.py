@@ -54,6 +54,34 @@ def test_the_front_of_candidates_is_labelled_by_cost():
     assert front.ensemble is None
 
 
+def test_confirmation_samples_decide_which_proposed_networks_stay(tmp_path):
+    resnet = replace(reference("resnet", 6, 0.85, 0.85), confirmation=0.85)
+    cheap, lucky, unlucky, best = (
+        FrontPoint("c", (index,), macs, 0, seen, confirmation=unseen)
+        for index, (macs, seen, unseen) in enumerate(
+            [(1, 0.6, 0.61), (2, 0.7, 0.4), (7, 0.9, 0.7), (9, 0.95, 0.93)]
+        )
+    )
+    dominated = FrontPoint("c", (9,), 8, 0, 0.8, confirmation=0.99)  # proposed by no search
+    front = make_front([best, unlucky, dominated, lucky, cheap], [resnet])
+    assert [(one.label, one.genotype) for one in front] == [("P1", (0,)), ("P2", (3,))]
+    left = [(one.label, one.genotype) for one in front.unconfirmed]
+    assert left == [("unconfirmed-1", (1,)), ("unconfirmed-2", (2,))]
+    assert front.references == (resnet,)
+    assert front.pick(max_macs=7).label == "P1"
+    front.to_csv(tmp_path / "front.csv")
+    rows = list(csv.DictReader((tmp_path / "front.csv").read_text().splitlines()))
+    assert [row["kind"] for row in rows] == [
+        *("reference", "network", "network", "unconfirmed network", "unconfirmed network")
+    ]
+    assert (rows[-1]["genotype"], float(rows[-1]["confirmation"])) == ("2", 0.7)
+    front.to_json(tmp_path / "front.json")
+    assert Front.from_json(tmp_path / "front.json") == front
+    # Of what is there the same front comes again.
+    again = make_front([*front.points, *front.unconfirmed], front.references)
+    assert again == front
+
+
 @pytest.mark.parametrize(
     ("limits", "label"),
     [

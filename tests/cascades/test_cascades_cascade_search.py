@@ -137,6 +137,28 @@ def test_networks_that_exits_beat_come_back_where_there_are_other_exits(
     assert not without.beaten
 
 
+def test_confirmation_samples_decide_of_networks_and_exits_together(
+    searched: tuple[Supernet, Classification, Front],
+) -> None:
+    supernet, task, front = searched
+    without = ns.find_cascades(supernet, task, front, form=FORM)
+    # On which the cheapest exit is always right, and the next one seldom.
+    other, (cheapest, worse, *_) = random_samples(400, 5, name="confirmation"), without.points
+    right = supernet.subnetwork(cheapest.subnetwork)(other.inputs).argmax(1)
+    both = replace(task, confirmation=replace(other, labels=right))
+    front = ns.search(supernet, both, budget=40, population=16, form=FORM)
+    found = ns.find_cascades(supernet, both, front, form=FORM)
+    assert worse.subnetwork in [one.subnetwork for one in found.unconfirmed]
+    assert found.samples == {"validation": 160, "confirmation": 400, "test": 90}
+    proposed = {one.subnetwork for one in (*found.points, *found.unconfirmed)}
+    assert proposed == {one.subnetwork for one in without.points}
+    together = [160 * one.validation + 400 * (one.confirmation or 0.0) for one in found.points]
+    assert together == sorted(together)
+    # Cascades are chosen by probabilities, and labels of confirmation samples have no say.
+    assert [one.cascade for one in found.cascades] == [one.cascade for one in without.cascades]
+    assert ns.find_cascades(supernet, both, found, form=FORM) == found
+
+
 def test_what_is_left_out_is_a_warning(
     searched: tuple[Supernet, Classification, Front], monkeypatch: pytest.MonkeyPatch
 ) -> None:

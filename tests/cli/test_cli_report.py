@@ -1,5 +1,6 @@
 """`netstitch report`: a page of a run, whatever state it is in, and one line for what is none."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ from run_examples import write_experiment
 
 from netstitch.analysis import Front
 from netstitch.evaluation.stored_evaluations import read_evaluations
+from netstitch.report.choice_notes import choice_notes
 from netstitch.runs.run import Finished
 
 
@@ -107,6 +109,12 @@ def test_a_search_for_cross_entropy_that_was_confirmed(
     for part in front.parts:
         assert f'data-chart="front-{part}"' in text
     assert ">validation minus confirmation<" in text
+    for note in choice_notes(front):
+        assert note.split(", in the mean")[0] in text
+        assert note in " ".join(called.out.split())
+    kinds = [row["kind"] for row in csv.DictReader((run / "front.csv").read_text().splitlines())]
+    assert kinds.count("network") == len(front)
+    assert kinds.count("unconfirmed network") == len(front.unconfirmed)
     header = (run / "front.csv").read_text().splitlines()[0].split(",")
     assert {"confirmation", "confirmation_gap", "validation_cross_entropy"} <= set(header)
     exported = netstitch("export", run, "--point", "1", "--formats", "json")

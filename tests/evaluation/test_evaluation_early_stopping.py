@@ -12,7 +12,7 @@ from small_supernets import random_task, small_supernet
 from netstitch.errors import DataError
 from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.evaluation import evaluator as module
-from netstitch.evaluation.early_stopping import EarlyStopState, most_informative_order
+from netstitch.evaluation.early_stopping import EarlyStopState
 from netstitch.evaluation.evaluator import Objectives
 from netstitch.evaluation.runtime.schedule import ExecutionPlan, KeyedOutputs
 from netstitch.optimization import StoppedEarly
@@ -92,29 +92,6 @@ def test_the_rest_is_not_computed(supernet: Supernet, monkeypatch: pytest.Monkey
     [found] = evaluator.together([genotype], [0.99])
     assert isinstance(found, StoppedEarly)
     assert 0 < sum(computed) < len(task.validation)
-
-
-def test_samples_in_another_order_measure_the_same(supernet: Supernet) -> None:
-    task = random_task()
-    form = NumericsConfig(True, 5, 1)
-    plain = Evaluator(supernet, task, task.validation, form)
-    references = list(supernet.references().values())
-    order = most_informative_order(
-        [sure for (sure,) in plain.measured_together(references, task.margin)]
-    )
-    assert sorted(order.tolist()) == list(range(len(task.validation)))
-    other = Evaluator(supernet, task, task.validation.taken(order), form)
-    for genotype in random_genotypes(supernet, 2, 5):
-        assert other(genotype) == plain(genotype)
-        assert torch.allclose(other.outputs(genotype), plain.outputs(genotype)[order], atol=1e-5)
-
-
-def test_the_hardest_samples_are_those_with_the_least_margin() -> None:
-    task = replace(random_task(), classes=3)
-    labels = torch.tensor([0, 1, 2])
-    outputs = torch.tensor([[5.0, 0, 0], [2.0, 1, 0], [0.0, 0, 1]])
-    assert task.margin(outputs, labels).tolist() == [5, -1, 1]
-    assert most_informative_order([task.margin(outputs, labels)]).tolist() == [1, 2, 0]
 
 
 @given(st.data())

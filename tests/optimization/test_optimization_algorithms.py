@@ -171,7 +171,7 @@ def test_initial_genotypes_are_evaluated_first(algorithm: str) -> None:
     assert [one.genotype.tolist() for one in records[:3]] == initial
 
 
-@every_algorithm
+@pytest.mark.parametrize("algorithm", sorted(set(ALGORITHMS) - {"surrogate"}))
 def test_three_objectives_are_searched_like_two(algorithm: str) -> None:
     problem = Problem((3,) * 5, (*ACCURACY_MACS, type(ACCURACY_MACS[1])("memory")))
 
@@ -284,7 +284,7 @@ def test_values_of_settings_are_checked_before_a_search_is_made(
 
 
 def test_unknown_names_get_the_nearest_known_one() -> None:
-    known = "expected one of ga, gomea, lk-gomea, local-search, nsga2, random"
+    known = "expected one of ga, gomea, lk-gomea, local-search, nsga2, surrogate, random"
     with pytest.raises(SearchError, match=rf"did you mean 'random'\? {known}"):
         entry("randon")
     with pytest.raises(SearchError, match="did you mean 'ties_replace'"):

@@ -39,6 +39,11 @@ def test_an_unknown_objective_is_named_with_those_there_are() -> None:
         Problem((2,), ACCURACY_MACS).column("speed")
 
 
+def test_what_is_computed_must_be_an_objective() -> None:
+    with pytest.raises(SearchError, match="unknown objective 'speed'"):
+        Problem((2,), ACCURACY_MACS, computed={"speed": lambda _: 0.0})
+
+
 @pytest.mark.parametrize(
     "genotype, message",
     [

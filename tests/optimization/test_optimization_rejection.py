@@ -1,6 +1,7 @@
 """Evaluations that end early leave a search as it is."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from optimization_cases import ACCURACY_MACS, ShuffledExecutor
 from netstitch.errors import SearchError
 from netstitch.optimization import (
     ALGORITHMS,
+    Archive,
     Completed,
     Evaluation,
     Executor,
@@ -22,6 +24,7 @@ from netstitch.optimization import (
     SearchResult,
     SearchSettings,
     SerialExecutor,
+    Solution,
     State,
     prepare_search,
 )
@@ -168,15 +171,17 @@ def test_one_that_ended_early_is_done_whole_where_a_decision_needs_it() -> None:
 
 
 @pytest.mark.parametrize("algorithm", EARLY)
-def test_a_state_with_results_that_are_bounded_goes_on_alike(algorithm: str) -> None:
+@pytest.mark.parametrize("racing", [False, True])
+def test_a_state_with_results_that_are_bounded_goes_on_alike(algorithm: str, racing: bool) -> None:
+    rule = replace(BOUNDING, racing=racing)
     states: list[State] = []
 
     def executor() -> Executor:
         return OrderedExecutor(SerialExecutor(InSteps(), 6, group=3))
 
-    whole, records = searched(algorithm, executor(), BOUNDING, states=states)
+    whole, records = searched(algorithm, executor(), rule, states=states)
     [state] = states
-    rest, after = searched(algorithm, executor(), BOUNDING, restored=state)
+    rest, after = searched(algorithm, executor(), rule, restored=state)
     assert [one.objectives for one in rest.archive] == [one.objectives for one in whole.archive]
     assert [one.genotype.tolist() for one in after] == [
         one.genotype.tolist() for one in records[100:]
@@ -255,6 +260,49 @@ def test_what_is_bounded_too_high_is_done_whole() -> None:
     evaluate = InSteps()
     early = searched("ga", Stubborn(lambda genotype: evaluate(genotype)), BOUNDING)
     assert way(*early)[:3] == way(*plain)[:3]
+
+
+RACING = replace(BOUNDING, racing=True)
+
+
+class Counted(SerialExecutor):
+    """Counts what is done whole after all."""
+
+    def __init__(self, evaluate: InSteps) -> None:
+        super().__init__(evaluate, 6, group=3)
+        self.again = 0
+
+    def submit(self, ticket: int, genotype: Genotype, threshold: float | None = None) -> None:
+        self.again += ticket == WHOLE
+        super().submit(ticket, genotype, threshold)
+
+
+@pytest.mark.parametrize("algorithm", EARLY)
+@pytest.mark.parametrize("target", [None, 0.6])
+def test_in_a_race_only_the_front_is_evaluated_whole(algorithm: str, target: float | None) -> None:
+    certain = Counted(InSteps())
+    _, before = searched(algorithm, certain, BOUNDING, threshold=target)
+    evaluate = InSteps()
+    executor = Counted(evaluate)
+    result, records = searched(algorithm, executor, RACING, threshold=target)
+    assert executor.again == 0
+    early = [one.stopped_early for one in records]
+    assert sum(early) >= sum(one.stopped_early for one in before)
+    whole = Archive(PROBLEM.objectives)
+    for one in records:  # no true value of those that ended early would be on the front
+        whole.add(Solution(one.genotype, evaluate(one.genotype)))
+    if target is None:
+        assert [one.objectives for one in whole.solutions()] == [
+            one.objectives for one in result.archive
+        ]
+    for one in result.archive:
+        assert one.objectives == evaluate(one.genotype)
+
+
+@pytest.mark.parametrize("algorithm", sorted({*ALGORITHMS} - {*EARLY} - {"surrogate"}))
+def test_those_that_learn_from_every_value_do_not_race(algorithm: str) -> None:
+    plain = searched(algorithm, SerialExecutor(InSteps()), None)
+    assert way(*searched(algorithm, SerialExecutor(InSteps()), RACING)) == way(*plain)
 
 
 @given(st.floats(0, 1), st.booleans())

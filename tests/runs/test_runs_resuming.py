@@ -104,6 +104,22 @@ def test_a_sweep_goes_on_in_the_search_that_it_was_in(tmp_path: Path) -> None:
     assert evaluations(tmp_path / "cut") == evaluations(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("state", ["whole", "gone"])
+def test_a_race_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path, state: str) -> None:
+    changes = (
+        ("population = 8", "population = 8\nracing = [16, 32]"),
+        ("in_flight = 1", "in_flight = 4\nbatch = 8"),
+    )
+    whole = begun(tmp_path / "whole", *changes)
+    assert begun(tmp_path / "cut", *changes, after=15).outcome.stopped == "interrupted"
+    if state == "gone":
+        (tmp_path / "cut" / "run" / "search-8.state").unlink()
+    assert facts(gone_on(tmp_path / "cut")) == facts(whole)
+    assert evaluations(tmp_path / "cut") == evaluations(tmp_path / "whole")
+    stored = read_run(tmp_path / "cut" / "run").evaluations
+    assert stored.stopped_early.sum() == whole.outcome.ended_early > 10
+
+
 @pytest.mark.parametrize("order", ["finished", "asked"])
 @pytest.mark.parametrize("places", [(4, 1, 2), (1, 4, 1)])
 def test_another_number_of_places_repeats_what_was_delivered(

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from run_examples import arrays, build
 from small_supernets import as_they_are, random_samples, random_task, small_supernet
 from torch import nn
 
 import netstitch as ns
-from netstitch.analysis import hypervolume
+from netstitch.analysis import FrontPoint, hypervolume
 from netstitch.costs import Cost, find_cost
 from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig
@@ -25,6 +27,7 @@ from netstitch.matching import Matching
 from netstitch.optimization import (
     ALGORITHMS,
     Completed,
+    Evaluation,
     Executor,
     Genotype,
     Progress,
@@ -527,6 +530,65 @@ def test_evaluations_by_cross_entropy_may_end_early(
     assert early.front == whole.front
 
 
+@pytest.mark.parametrize("algorithm", ["ga", "gomea", "surrogate"])
+@pytest.mark.parametrize("objective", ["accuracy", "cross-entropy"])
+def test_what_a_race_puts_on_the_front_was_evaluated_on_all_samples(
+    supernet: Supernet, task: Classification, algorithm: str, objective: Any
+) -> None:
+    results: dict[tuple[int, ...], Evaluation] = {}
+
+    def listener(event: Event) -> None:
+        if isinstance(event, ResultRecorded):
+            results[tuple(event.evaluation.genotype.tolist())] = event.evaluation
+
+    settings = SupernetSearchSettings(
+        algorithm=algorithm, objective=objective, evaluations=80, population=8, racing=(10, 24)
+    )
+    form = replace(FORM, batch=8)
+    spread = ExecutionConfig(executor="serial", in_flight=4)
+    searched = searching.run(supernet, task, settings, form=form, spread=spread, listener=listener)
+    scored = scored_by(objective, supernet, task)
+    evaluate = Evaluator(supernet, scored, task.validation, form)
+    assert 0 < searched.result.stopped_early < searched.result.evaluated
+    for one in searched.result.archive:
+        assert not results[tuple(one.genotype.tolist())].stopped_early
+        assert one.objectives == pytest.approx(evaluate(one.genotype), rel=1e-6)
+
+
+def test_a_race_with_no_part_but_all_is_none(supernet: Supernet, task: Classification) -> None:
+    plain, race = (
+        searching.run(
+            supernet,
+            task,
+            SupernetSearchSettings(evaluations=80, population=8, racing=racing),
+            form=replace(FORM, batch=8),
+            spread=ExecutionConfig(executor="serial", in_flight=4),
+        )
+        for racing in ((), (41, 2048))
+    )
+    assert plain.result.stopped_early > 0
+    assert race.front == plain.front
+    for one, other in zip(race.result.archive, plain.result.archive, strict=True):
+        assert one.objectives == other.objectives
+        assert one.genotype.tolist() == other.genotype.tolist()
+    counts = ("evaluated", "skipped", "unchanged", "stopped_early", "used")
+    assert [getattr(race.result, name) for name in counts] == [
+        getattr(plain.result, name) for name in counts
+    ]
+
+
+@given(st.lists(st.integers(1, 100), max_size=4), st.integers(1, 40), st.integers(1, 90))
+def test_parts_are_whole_batches_and_not_all_samples(
+    sizes: list[int], batch: int, samples: int
+) -> None:
+    ends = searching.parts_of(sizes, batch, samples)
+    assert list(ends) == sorted(set(ends))
+    for size in sizes:
+        rounded = next(end for end in range(size, size + batch) if end % batch == 0)
+        assert (rounded in ends) == (rounded < samples)
+    assert all(end % batch == 0 for end in ends)
+
+
 def test_an_objective_that_is_not_known(supernet: Supernet, task: Classification) -> None:
     with pytest.raises(SearchError, match="objective is 'loss'; expected 'accuracy' or"):
         search(supernet, task, objective="loss")
@@ -535,15 +597,20 @@ def test_an_objective_that_is_not_known(supernet: Supernet, task: Classification
 def test_the_front_is_confirmed_on_samples_that_the_search_did_not_see(
     supernet: Supernet, task: Classification, tmp_path: Path
 ) -> None:
-    others = from_arrays(*arrays(57, 9), name="confirmation")
-    front = search(supernet, replace(task, confirmation=others))
     plain = search(supernet, task)
+    best = plain.points[-1]
+    others = from_arrays(*arrays(57, 9), name="confirmation")
+    right = supernet.subnetwork(best.genotype)(others.inputs).argmax(1)
+    others = replace(others, labels=(right + 1) % 3)  # so that the best one is never right
+    front = search(supernet, replace(task, confirmation=others))
     assert front.parts == ("validation", "confirmation", "test")
     assert plain.parts == ("validation", "test")
     ensemble = front.ensemble
     assert ensemble is not None
-    for point, same in zip(front, plain, strict=True):
-        assert point.genotype == same.genotype
+    proposed = (*front.points, *front.unconfirmed)
+    assert {point.genotype for point in proposed} == {point.genotype for point in plain}
+    assert best.genotype in [point.genotype for point in front.unconfirmed]
+    for point in proposed:
         right = supernet.subnetwork(point.genotype)(others.inputs).argmax(1) == others.labels
         assert point.confirmation == int(right.sum()) / 57
         gap, difference = point.confirmation_gap, point.confirmation_difference
@@ -554,7 +621,16 @@ def test_the_front_is_confirmed_on_samples_that_the_search_did_not_see(
             assert difference.difference == pytest.approx(
                 point.confirmation - ensemble.confirmation
             )
-    assert {p.label for p in front.leading("confirmation")} <= {p.label for p in front}
+    assert front.samples["confirmation"] == 57
+    count = front.samples["validation"]
+
+    def right_of(point: FrontPoint) -> int:
+        assert point.confirmation is not None
+        return round(count * point.validation + 57 * point.confirmation)
+
+    for point in front.unconfirmed:
+        others = (*front, *front.references)
+        assert any(one.cost <= point.cost and right_of(one) >= right_of(point) for one in others)
     front.to_json(tmp_path / "front.json")
     assert ns.Front.from_json(tmp_path / "front.json") == front
 
@@ -641,8 +717,8 @@ def test_a_task_of_ones_own_is_searched_whatever_its_class(
         setattr(alike, name, None)
     alike.ensemble = "logits"
     plain = search(supernet, replace(task, training=None, test=None))
-    for given in (own, alike):
-        front = search(supernet, given)
+    for one in (own, alike):
+        front = search(supernet, one)
         assert [point.genotype for point in front] == [point.genotype for point in plain]
         assert [point.validation for point in front] == [point.validation for point in plain]
         assert front.points[0].cross_entropy == {}

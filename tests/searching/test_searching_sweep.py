@@ -116,3 +116,26 @@ def test_progress_is_measured_once_a_second_and_at_the_end(monkeypatch: pytest.M
     measured = [one.progress for one in events if isinstance(one, SearchMeasured)]
     assert len(results) == 10
     assert [one.counts.evaluated for one in measured] == [1, 4, 7, 10, 10]
+
+
+def test_a_model_predicts_up_to_where_hypervolumes_count_from() -> None:
+    """Which is known with the last reference, unless the floor is given."""
+    supernet = small_supernet()
+    references = list(supernet.references().values())
+    search = SupernetSearch(supernet, SupernetSearchSettings(evaluations=200), 1)
+    known: dict[Any, Solution] = {}
+    for accuracy, genotype in zip((0.83, 0.76, 0.9), references, strict=True):
+        assert search.reference_values(known) is None
+        found = Solution(genotype, (accuracy, search.cost_of(genotype)))
+        known[search.problem.identify(genotype)] = found
+    reach = pytest.approx(1.1 * max(map(supernet.macs, references)))
+    assert search.reference_values(known) == (pytest.approx(0.7), reach)
+    given = SupernetSearch(supernet, SupernetSearchSettings(evaluations=200), 1, floor=0.25)
+    assert given.reference_values({}) == (0.25, reach)
+
+
+def test_costs_need_no_evaluation() -> None:
+    supernet = small_supernet()
+    problem = SupernetSearch(supernet, SupernetSearchSettings(evaluations=200), 1).problem
+    for genotype in supernet.references().values():
+        assert problem.computed["multiply-adds"](genotype) == supernet.macs(genotype)

@@ -1,7 +1,7 @@
 """The base of search algorithms, and the setup that each is made from."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
@@ -21,6 +21,9 @@ from netstitch.optimization.operators.scalarisation import SCALARISATIONS, Float
 from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Genotype, Problem, Solution, State
 from netstitch.optimization.rising_threshold import RisingThreshold
+
+ReferencePointOf = Callable[[Mapping[Hashable, Solution]], tuple[float, ...] | None]
+"""See `Setup.reference_point`."""
 
 
 class Algorithm(ABC):
@@ -91,6 +94,10 @@ class Setup:
         frame: By which objectives are normalised; see `Frame`.
         convergence: What is compared of a population to see that it converged; see `Convergence`.
         weights: By which slots judge at first, (n, m); None to draw them.
+        known: Solutions that were evaluated before the algorithm was made.
+        reference_point: Returns the objectives from which hypervolume counts, given the solutions
+            that are known by signature, and None while these do not tell. Once it tells it stays
+            the same. Without it nothing is known of one.
     """
 
     problem: Problem
@@ -103,6 +110,8 @@ class Setup:
     frame: Frame = "following"
     convergence: Convergence = "active"
     weights: Floats | None = None
+    known: Sequence[Solution] = ()
+    reference_point: ReferencePointOf | None = None
 
     @property
     def probability(self) -> float:

@@ -195,7 +195,10 @@ class WithHeadStart(Algorithm):
         return [done[index][0] for index in chosen]
 
     def _made(self, weights: Floats) -> Algorithm:
-        """Return the algorithm with these weights, from what was chosen."""
+        """Return the algorithm with these weights, from what was chosen of what is known."""
         chosen = [self._genotypes[number] for number in self._chosen]
         initial = np.array(chosen, dtype=np.int64).reshape(-1, self._setup.problem.length)
-        return self._build(replace(self._setup, initial=initial, weights=weights))
+        known = [
+            Solution(self._genotypes[one], self._results[one]) for one in sorted(self._results)
+        ]
+        return self._build(replace(self._setup, initial=initial, weights=weights, known=known))

@@ -18,6 +18,7 @@ from netstitch.optimization.algorithms.local_search import LocalSearch
 from netstitch.optimization.algorithms.nsga2 import NSGA2
 from netstitch.optimization.algorithms.nsga2 import check_installed as check_pymoo
 from netstitch.optimization.algorithms.random_search import RandomSearch
+from netstitch.optimization.algorithms.surrogate import SurrogateSearch
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.operators.initialisation import Initialisation
 from netstitch.optimization.problem import Objective, Problem
@@ -50,6 +51,7 @@ ALGORITHMS: Mapping[str, Entry] = {
     "lk-gomea": Entry(lk_gomea),
     "local-search": Entry(LocalSearch),
     "nsga2": Entry(NSGA2, check=check_pymoo),
+    "surrogate": Entry(SurrogateSearch),
     "random": Entry(RandomSearch, follows_threshold=False, takes_head_start=False),
 }
 

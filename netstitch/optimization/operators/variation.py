@@ -75,12 +75,13 @@ def checked_rate(given: float | None, length: int) -> float:
 def mutation(
     genotype: Genotype,
     cardinalities: npt.NDArray[np.int64],
-    rate: float,
+    rate: float | npt.NDArray[np.float64],
     generator: np.random.Generator,
 ) -> Genotype:
     """Return a copy in which each variable has, with probability `rate`, another value.
 
-    Other values are as likely. Variables of cardinality 1 have none and stay.
+    The rate is one for all variables, or of each, (l,). Other values are as likely. Variables of
+    cardinality 1 have none and stay.
     """
     chosen = np.flatnonzero((generator.random(len(genotype)) < rate) & (cardinalities > 1))
     mutant = genotype.copy()

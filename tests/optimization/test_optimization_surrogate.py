@@ -1,0 +1,195 @@
+"""The search by a model: what it proposes, what it learns, and that it finds more with less."""
+
+from collections.abc import Callable, Hashable, Mapping
+
+import moocore
+import numpy as np
+import pytest
+from optimization_cases import ACCURACY_MACS, lotz
+
+from netstitch.errors import SearchError
+from netstitch.optimization import (
+    Archive,
+    Genotype,
+    Initialisation,
+    Objective,
+    Problem,
+    SearchSettings,
+    SerialExecutor,
+    Setup,
+    Solution,
+    run_search,
+)
+from netstitch.optimization.algorithms.surrogate import DRAWN, SurrogateSearch
+
+LENGTH = 30
+LOSSES = np.random.default_rng(3).exponential(0.03, LENGTH)
+SAVINGS = np.random.default_rng(4).uniform(0.0, 2.0, LENGTH)
+Known = Mapping[Hashable, Solution]
+
+
+def cost_of(genotype: Genotype) -> float:
+    """Return what is left of a cost that some values save from."""
+    return float(100 - SAVINGS @ genotype)
+
+
+def accuracy_of(genotype: Genotype) -> float:
+    """Return 0.95 less what values lose, more the more there are."""
+    lost = float(LOSSES @ genotype)
+    return max(0.0, 0.95 - lost - 0.2 * lost**2)
+
+
+def evaluate(genotype: Genotype) -> tuple[float, float]:
+    return accuracy_of(genotype), cost_of(genotype)
+
+
+def point(_: Known) -> tuple[float, ...]:
+    return 0.7, 110.0
+
+
+def problem(computed: bool = True) -> Problem:
+    known = {"macs": cost_of} if computed else {}
+    return Problem((2,) * LENGTH, ACCURACY_MACS, computed=known)
+
+
+def setup(
+    of: Problem,
+    known: list[Solution] | None = None,
+    reference_point: Callable[[Known], tuple[float, ...] | None] | None = point,
+) -> Setup:
+    archive = Archive(of.objectives)
+    for solution in known or ():
+        archive.add(solution)
+    return Setup(
+        of,
+        8,
+        Initialisation(uniform=()),
+        np.zeros((1, of.length), np.int64),
+        archive,
+        None,
+        np.random.default_rng(0),
+        known=known or (),
+        reference_point=reference_point,
+    )
+
+
+def solution(genotype: Genotype) -> Solution:
+    return Solution(genotype, evaluate(genotype))
+
+
+def single(index: int) -> Genotype:
+    return np.eye(LENGTH, dtype=np.int64)[index]
+
+
+def volume(algorithm: str, seed: int, evaluations: int) -> float:
+    found = run_search(
+        problem(),
+        SerialExecutor(evaluate),
+        SearchSettings(algorithm=algorithm, population=32, evaluations=evaluations),
+        seed=seed,
+        initial=[np.zeros(LENGTH, np.int64)],
+        initialisation=Initialisation(uniform=()),
+        reference_point=point,
+    )
+    rows = [one.objectives for one in found.archive if one.objectives is not None]
+    return float(moocore.hypervolume(rows, ref=point({}), maximise=[True, False]))
+
+
+def test_where_losses_add_up_a_third_of_the_budget_finds_more_than_the_genetic_algorithm() -> None:
+    ours = [volume("surrogate", seed, 100) for seed in range(3)]
+    theirs = [volume("ga", seed, 300) for seed in range(3)]
+    assert min(ours) > max(theirs)
+
+
+def test_first_come_the_initial_genotypes_and_drawn_ones() -> None:
+    search = SurrogateSearch(setup(problem()))
+    first = [search.propose(0) for _ in range(DRAWN)]
+    assert all(one is not None for one in first)
+    assert first[0] is not None
+    assert not first[0].any()
+    assert len({one.tobytes() for one in first if one is not None}) > DRAWN // 2
+
+
+def test_what_is_known_takes_the_place_of_drawn_genotypes() -> None:
+    known = [solution(single(index)) for index in range(LENGTH)]
+    search = SurrogateSearch(setup(problem(), known))
+    initial, proposed = search.propose(0), search.propose(1)
+    assert initial is not None
+    assert not initial.any()
+    assert proposed is not None
+    assert proposed.sum() > 1  # all networks with one value are known
+
+
+def test_it_proposes_what_the_known_losses_add_up_to() -> None:
+    known = [solution(single(index)) for index in range(LENGTH)]
+    known.append(solution(np.zeros(LENGTH, np.int64)))
+    search = SurrogateSearch(setup(problem(), known))
+    search.propose(0)
+    proposed = [search.propose(slot) for slot in range(1, 8)]
+    drawn = np.random.default_rng(0).integers(0, 2, (200, LENGTH))
+    losses = [LOSSES @ one for one in proposed if one is not None]
+    assert max(losses) < np.mean(drawn @ LOSSES)
+
+
+def test_no_two_loops_try_the_same() -> None:
+    known = [solution(single(index)) for index in range(LENGTH)]
+    search = SurrogateSearch(setup(problem(), known))
+    proposed = [search.propose(slot) for slot in range(8)]
+    assert len({one.tobytes() for one in proposed if one is not None}) == 8
+
+
+def test_beyond_the_reference_point_no_accuracy_matters() -> None:
+    search = SurrogateSearch(setup(problem()))
+    assert search.matters(0, Solution(single(0), (0.71, 90.0)))
+    assert not search.matters(0, Solution(single(0), (0.7, 90.0)))
+    assert SurrogateSearch(setup(problem(), reference_point=None)).matters(
+        0, Solution(single(0), (0.1, 90.0))
+    )
+
+
+def test_costs_are_predicted_where_they_are_not_computed() -> None:
+    known = [solution(single(index)) for index in range(LENGTH)]
+    search = SurrogateSearch(setup(problem(computed=False), known, reference_point=None))
+    search.propose(0)
+    proposed = search.propose(1)
+    assert proposed is not None
+    assert proposed.sum() > 1
+
+
+def test_failed_evaluations_are_not_tried_again_and_teach_nothing() -> None:
+    known = [Solution(single(index), None) for index in range(LENGTH)]
+    search = SurrogateSearch(setup(problem(), known))
+    search.propose(0)
+    proposed = search.propose(1)
+    assert proposed is not None
+    assert proposed.sum() != 1
+
+
+def test_a_space_whose_genotypes_are_all_known_ends_the_search() -> None:
+    small = Problem((2, 2, 2), ACCURACY_MACS)
+    result = run_search(
+        small,
+        SerialExecutor(lambda one: (float(one.sum()), float(one @ [1, 2, 3]))),
+        SearchSettings(algorithm="surrogate", population=4, evaluations=1_000),
+        initialisation=Initialisation(uniform=()),
+    )
+    assert result.stopped == "converged"
+    assert result.evaluated == 8
+
+
+def test_other_numbers_of_objectives_are_refused() -> None:
+    three = Problem((2, 2), (*ACCURACY_MACS, Objective("memory")))
+    with pytest.raises(SearchError, match="'surrogate' is for two objectives, and there are 3"):
+        run_search(
+            three,
+            SerialExecutor(lambda _: (0.0, 0.0, 0.0)),
+            SearchSettings(algorithm="surrogate", population=4, evaluations=10),
+        )
+    with pytest.raises(SearchError, match="candidates is 0: give at least 1"):
+        run_search(
+            lotz(4),
+            SerialExecutor(lambda _: (0.0, 0.0)),
+            SearchSettings(
+                algorithm="surrogate", population=4, evaluations=10, settings={"candidates": 0}
+            ),
+        )
