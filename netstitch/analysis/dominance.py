@@ -32,15 +32,14 @@ def confirmed(
 ) -> tuple[AnyMeasured, ...]:
     """Return the points that neither another nor a reference dominates, confirmation counted too.
 
-    That is on validation and confirmation samples together: of points that nothing beats on the
-    former, one is left out where the latter take back more than it had before another. A point
-    stays beside a reference that is equal to it, and where it was not measured on both parts.
+    Scores are means over validation and confirmation samples together. A point stays beside a
+    reference that is equal to it, and where it was not measured on both parts.
 
     Args:
         proposed: Networks, whose cost does not depend on samples.
         references: Networks.
-        objective: What they are the best in.
-        samples: How many of each part there are; parts count alike by default.
+        objective: The score that dominance is in.
+        samples: The number of samples of each part; parts count alike by default.
     """
     known: list[AnyMeasured] = []
     objectives: list[tuple[float, float]] = []

@@ -172,10 +172,10 @@ def check_racing(
     """Raise SearchError where a race is asked for and evaluations may not end early.
 
     Args:
-        settings: Of the search.
-        task: That scores; None where it is not read yet.
-        spread: On what evaluations run.
-        recalibrated: Whether batch norms are, for each subnetwork.
+        settings: The settings of the search.
+        task: The task that scores; None where it is not read yet.
+        spread: The execution of evaluations.
+        recalibrated: Whether batch norms are recalibrated for each subnetwork.
     """
     if not settings.racing:
         return

@@ -1,11 +1,11 @@
-"""How a front was chosen, in sentences."""
+"""Sentences on how a front was chosen."""
 
 from dataclasses import replace
 
 from example_fronts import front_of_both, network
 
 from netstitch.analysis import Front, FrontPoint, Interval
-from netstitch.analysis.front_point import MeasuredPoint, AnyMeasured
+from netstitch.analysis.front_point import AnyMeasured, MeasuredPoint
 from netstitch.report.choice_notes import choice_notes
 
 
