@@ -33,7 +33,8 @@ from netstitch.optimization.search_state import load_state, save_state
 from netstitch.runs.run import Finished, carry_out, resume
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, CrossEntropyTask, Samples, from_arrays, read_arrays
-from netstitch.tuning import FineTuneSettings, finetune_genotype, finetuning
+from netstitch.tuning import FineTuneSettings, finetune_genotype
+from netstitch.tuning.finetuning import LabelSteps
 
 FEATURES, CLASSES = 19, 10
 FEW = OFFSETS[1::5]
@@ -337,17 +338,17 @@ def test_fine_tuning_goes_on_to_the_same_end_with_as_many_threads(
     expected = finetune_genotype(supernet, task, genotype, settings)
     write_misplaced(monkeypatch, offset)
     used: list[int] = []
-    real = finetuning._descend
+    real = LabelSteps.advance
 
-    def descend(*rest: Any) -> float:
+    def advance(steps: LabelSteps) -> None:
         used.append(torch.get_num_threads())
-        return real(*rest)
+        real(steps)
 
     def stop(done: int, *_: Any) -> None:
         if done == 4:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(finetuning, "_descend", descend)
+    monkeypatch.setattr(LabelSteps, "advance", advance)
     path = tmp_path / "checkpoint"
     with pytest.raises(KeyboardInterrupt):
         finetune_genotype(supernet, task, genotype, settings, checkpoint=path, progress=stop)
