@@ -29,7 +29,7 @@ import netstitch as ns
 from netstitch.analysis import Front, FrontPoint, paired_difference
 from netstitch.analysis.front_choice import as_good
 from netstitch.cascades.answers import AnswerRule, answer_rule
-from netstitch.cascades.running import Runnable, RunOutcome, run_cascades
+from netstitch.cascades.running import CascadeOrStage, RunOutcome, run_cascades
 from netstitch.evaluation import NumericsConfig
 from netstitch.stitching.cascade import Cascade, CascadeStage
 from netstitch.supernet.cascade_parts import graph_of_all_stages
@@ -50,7 +50,7 @@ class Row:
 
     name: str
     supernet: Supernet
-    runs: Runnable
+    runs: CascadeOrStage
     before: str | None = None
 
 
