@@ -1,6 +1,6 @@
 """Settings of a supernet's search, as keywords and in a file, and checks of all it is given."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any, Literal, TypedDict, get_args
 
@@ -23,6 +23,7 @@ from netstitch.networks.graph import Dimension
 from netstitch.networks.inputs import Batch, check_inputs, fitting_batches
 from netstitch.networks.probabilities import WAY_OUT
 from netstitch.optimization import Objective
+from netstitch.optimization.algorithms.algorithm import Algorithm
 from netstitch.optimization.algorithms.registry import Build, learns_from_all, name_of
 from netstitch.optimization.linkage.gene_pool import Convergence
 from netstitch.optimization.operators.initialisation import EXPECTED_NONZEROS
@@ -37,6 +38,9 @@ from netstitch.text import expected_one_of
 class SupernetSearchSettings(SearchSettings):
     """The settings of a supernet's search (section 5 of the paper)."""
 
+    algorithm: str | Callable[..., Algorithm] = Field(
+        default="surrogate", description=SearchSettings.model_fields["algorithm"].description
+    )
     objective: ObjectiveName = "accuracy"
     """The measure that is held against the cost, 'accuracy' or 'cross-entropy'; then a threshold is
     of exp(-cross-entropy), the geometric mean of the probabilities of what is right."""
@@ -54,7 +58,7 @@ class SupernetSearchSettings(SearchSettings):
     initial_stitches: float = Field(default=EXPECTED_NONZEROS, gt=0)
     """The number of switches of a first genotype that are expected to read a stitch, by default as
     in the paper; each has at least one in the first population."""
-    first_networks: float = Field(default=0.0, ge=0, le=1)
+    first_networks: float = Field(default=0.5, ge=0, le=1)
     """Share of the budget up to which networks with one stitch that save any cost are evaluated,
     behind the references and before the first population, which then begins with the best of both
     in at most half of its places; 0 for none. Of budgets of evaluations and of seconds, the one of
