@@ -1,4 +1,4 @@
-"""How subnetworks of fitted stitches behave: one stitch by depth, and several at random."""
+"""Measures subnetworks of fitted stitches: one stitch by depth, and several at random."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a genotype costs before its first operation, and what fused operations save.
+"""Times a genotype before its first operation, and what fused operations save.
 
     python benchmarks/bookkeeping.py [--only bookkeeping|fused] [--genotypes 300] [--images 32]
 

@@ -1,4 +1,4 @@
-"""Which public architectures are captured, how long it takes, and why others are not.
+"""Captures public architectures: which ones, how long it takes, and why others fail.
 
     python benchmarks/capturing.py [--names timm:resnet152 timm:efficientnet_b4 ...]
 

@@ -1,4 +1,4 @@
-"""Which rule of choosing cascades holds on other images than those that it chose by.
+"""Compares rules of choosing cascades by images that they did not choose by.
 
     python benchmarks/cascade_choice.py [--pair NAME ...] [--resamples 100] [--stages 2]
                                         [--stitched 40]
@@ -164,7 +164,7 @@ def plain_front(pair: Pair, stages: int) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def judged(pair: Pair, table: StageTable, found: Drafts, plain: tuple[NDArray, NDArray]) -> list:
-    """What one rule's choice is worth; NaN where it makes no promise."""
+    """The worth of one rule's choice; NaN where it makes no promise."""
     many = found.taken(found.stages[:, 1] != NONE)
     seen, on_test = table.by_labels().remeasured(many), pair.test.remeasured(many)
     ensemble = table.right[pair.ensemble].mean(), pair.test.score[pair.ensemble].mean()

@@ -46,7 +46,7 @@ FIRST, STAGES = "first stage", "stages alone"
 
 @dataclass(frozen=True)
 class Options:
-    """How networks are run."""
+    """The form in which networks are run."""
 
     threads: int
     images: Tensor
@@ -108,7 +108,7 @@ def main() -> None:
 
 
 def verdict(form: str, at_once: int, found: dict[str, float], ensemble: float) -> str:
-    """What becomes of the gain, in a sentence."""
+    """Return a sentence on what becomes of the gain."""
     cascade, alone = found["cascade"], found[STAGES]
     text = f"{form}, {at_once} at once: {cascade / alone:.2f} of the stages alone"
     eaten = (cascade - alone) / max(ensemble - alone, 1e-12)

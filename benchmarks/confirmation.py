@@ -1,4 +1,4 @@
-"""What of a front holds on test images, where samples that no search saw decide what is shown.
+"""Measures what holds of a front on test images, where samples that no search saw decide it.
 
     python benchmarks/confirmation.py [--pair NAME ...] [--draws 200] [--cascades 20]
 
@@ -58,7 +58,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class OnImages:
-    """Points on some images: (k, n) whether each is right, and (k,) what each costs in the mean."""
+    """Points on some images: (k, n) their right answers, and (k,) their mean costs."""
 
     right: Floats
     cost: Floats
@@ -71,11 +71,11 @@ class OnImages:
         return OnImages(self.right[chosen], self.cost[chosen])
 
     def kept(self) -> Mask:
-        """What nothing beats by points."""
+        """Return the mask of what nothing beats by points."""
         return undominated(self.cost, self.accuracy)
 
     def kept_within(self, errors: float) -> Mask:
-        """What nothing beats beyond so many standard errors of the paired difference."""
+        """Return the mask of what nothing beats by over `errors` standard errors."""
         kept = np.ones(len(self.cost), np.bool_)
         for index, own in enumerate(self.right):
             better = self.right[self.cost <= self.cost[index]] - own
@@ -86,7 +86,7 @@ class OnImages:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a rule shows, references first: on test images, with the figures it was decided by."""
+    """Points that a rule shows, references first: on test images, and their deciding figures."""
 
     test: OnImages
     figures: Floats
@@ -102,7 +102,7 @@ class Shown:
 
 
 def area(cost: Floats, figures: Floats, accuracy: Floats, unit: float, floor: float) -> float:
-    """Accuracy over a floor of what has the best figure within a cost, over all costs up to REACH.
+    """Return the accuracy over a floor of the best figure within a cost, over costs up to REACH.
 
     With the accuracies for figures it is the hypervolume.
     """
@@ -121,7 +121,7 @@ class Candidates:
 
     Attributes:
         pair: With all of them on validation and on test images.
-        plain: Those without stitches, which are stages of cascades.
+        plain: The candidates without stitches, which are stages of cascades.
     """
 
     pair: Pair
@@ -129,7 +129,7 @@ class Candidates:
 
 
 def load(name: str) -> Candidates:
-    """The candidates of a pair, with outputs of all."""
+    """Return the candidates of a pair, with outputs of all."""
     task, supernet = load_task(name), load_supernet(name)
     assert task.training is not None
     assert task.test is not None
@@ -150,7 +150,7 @@ def load(name: str) -> Candidates:
 
 
 def networks_shown(candidates: Candidates, first: NDArray, second: NDArray) -> dict[str, Shown]:
-    """What each rule shows of the networks, by images of two halves."""
+    """Return the networks that each rule shows, by images of two halves."""
     pair = candidates.pair
     cost, own = pair.validation.costs.whole, np.array(pair.references)
     halves = [OnImages(pair.validation.right[:, rows], cost) for rows in (first, second)]
@@ -180,14 +180,14 @@ def networks_shown(candidates: Candidates, first: NDArray, second: NDArray) -> d
 
 
 def on_images(table: StageTable, drafts: Drafts) -> OnImages:
-    """Cascades on the images of a table."""
+    """Return cascades on the images of a table."""
     found = [table.outcome(drafts, index) for index in range(len(drafts))]
     cost = table.remeasured(drafts).cost
     return OnImages(np.stack([right for right, _ in found]), cost)
 
 
 def cascades_shown(candidates: Candidates, first: NDArray, second: NDArray) -> dict[str, Shown]:
-    """What each rule shows of the cascades of references and exits."""
+    """Return the cascades of references and exits that each rule shows."""
     pair = candidates.pair
     tables = [pair.validation.taken(rows) for rows in (first, second, np.append(first, second))]
     references = pair.validation.alone.taken(np.array(pair.references))

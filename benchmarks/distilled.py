@@ -1,4 +1,4 @@
-"""What learning from the ensemble is worth: basis networks, a front's network, and cascades.
+"""Measures learning from the ensemble: basis networks, a front's network, and cascades.
 
     python benchmarks/distilled.py [--pair demo] [--images 2500] [--epochs 3] [--rate 1e-3]
                                    [--evaluations 100] [--seed 1] [--device cpu]
@@ -46,7 +46,7 @@ DEAREST = 0.9
 
 @dataclass(frozen=True)
 class Row:
-    """What is told of: a name, what runs in which supernet, and the name of what it was before."""
+    """A row: its name, what runs in which supernet, and the name of what it was before."""
 
     name: str
     supernet: Supernet

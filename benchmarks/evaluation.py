@@ -1,4 +1,4 @@
-"""What sharing saves: evaluations against plain forwards of the same subnetworks.
+"""Measures what sharing saves: evaluations against plain forwards of the same subnetworks.
 
     python benchmarks/evaluation.py [--part work|demo|imagenet|scaling ...] [--out DIR]
 
@@ -66,7 +66,7 @@ ALGORITHMS = ("ga", "gomea")
 
 @dataclass(frozen=True)
 class Size:
-    """How a supernet is timed.
+    """The way a supernet is timed.
 
     used: samples that evaluations run on. proposals: of the stream. plain, images: proposals that
     plain is timed on, and samples of each. together: how many of CAPACITY that are pending are

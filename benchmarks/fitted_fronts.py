@@ -1,4 +1,4 @@
-"""What ways to match and fit are worth for the front: the same searches on different supernets.
+"""Compares ways to match and fit by the front: the same searches on different supernets.
 
     python benchmarks/fitted_fronts.py --pair NAME [--seeds 10] [--ways NAME ...]
                                 [--out DIR] [--markdown]
@@ -51,7 +51,7 @@ PAPER, LEAST = "paper", "least squares"
 
 @dataclass(frozen=True)
 class Way:
-    """How a supernet is matched and fitted."""
+    """The way a supernet is matched and fitted."""
 
     points: str
     objective: str
@@ -107,7 +107,7 @@ def fit_and_search(pair: str, name: str, seed: int, folder: str) -> dict[str, An
 
 
 def facts(front: Front) -> dict[str, Any]:
-    """What is compared of a front."""
+    """The values of a front that are compared."""
     ensemble = front.ensemble
     assert ensemble is not None
     whole = ensemble.multiply_adds
@@ -153,7 +153,7 @@ def picked(points: Sequence[FrontPoint], reference: FrontPoint, whole: int) -> t
 
 
 def better(point: FrontPoint, reference: FrontPoint) -> bool:
-    """Whether a network costs no more and is no worse on test images, and one of them is strict."""
+    """Return whether a network costs no more and is no worse on test images, one strictly."""
     assert point.test is not None
     assert reference.test is not None
     least = point.multiply_adds <= reference.multiply_adds and point.test >= reference.test
@@ -198,7 +198,7 @@ def picks(found: Sequence[tuple[float, float]]) -> str:
 
 
 def compared(by_way: dict[str, dict[int, Any]], other: str) -> dict[str, str]:
-    """Of each way against another: the median difference in hypervolume over common seeds, and p.
+    """Return, for each two ways, the median difference in hypervolume over common seeds, and p.
 
     Ways that are equal for each seed are left out.
     """

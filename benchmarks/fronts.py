@@ -1,4 +1,4 @@
-"""What networks and cascades are worth beside what a user has without stitches, on test images.
+"""Measures networks and cascades beside what a user has without stitches, on test images.
 
     python benchmarks/fronts.py [--pair NAME ...] [--seeds 20] [--paper 20] [--stitched 20]
                                 [--jobs 2] [--out DIR] [--markdown]
@@ -103,7 +103,7 @@ def settings(pair: str, seed: int, paper: bool) -> RunSettings:
 
 
 def measured(pair: str, seed: int, paper: bool, stitched: bool) -> dict[str, Any]:
-    """What a run found, as rows of hypervolumes; in a process of its own."""
+    """Return what a run found, as rows of hypervolumes; in a process of its own."""
     torch.set_num_threads(1)
     task = drawn(pair, seed)
     models = list(PAIRS[pair].models().items())
@@ -202,7 +202,7 @@ def on_test(supernet: Supernet, task: Classification, points: Sequence[Point]) -
 
 
 def room(front: Front) -> dict[str, Any]:
-    """What the ensemble gains over the better network on test images, with its interval."""
+    """Return the ensemble's gain over the better network on test images, with its interval."""
     networks = [one for one in front.references if one is not front.ensemble]
     better = max(networks, key=lambda one: one.test).test_difference
     assert better is not None
@@ -260,7 +260,7 @@ def comparisons(rows: Sequence[dict[str, Any]], pairs: Sequence[str]) -> list[st
 
 
 def gain_text(rows: Sequence[dict[str, Any]], place: int) -> str:
-    """What cascades gain over the references over a floor, beside what plain ones gain."""
+    """Return the gain of cascades over the references over a floor, beside that of plain ones."""
     base, plain, ours = (np.array(values(rows, name, place)) for name in COMPARED)
     gained, theirs = median(ours - base), median(plain - base)
     times = f", {gained / theirs:.2f} times" if theirs > 0 else ""

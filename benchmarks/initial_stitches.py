@@ -1,4 +1,4 @@
-"""How many stitches the first genotypes should use: the old demo's supernet, least squares.
+"""Compares numbers of stitches of first genotypes: the old demo's supernet, least squares.
 
     python benchmarks/initial_stitches.py [--seeds 5] [--evaluations 300]
 

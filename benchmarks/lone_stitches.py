@@ -68,7 +68,7 @@ def laid_out(tensor: Tensor) -> Tensor:
 
 
 def outputs(interpreter: Interpreter, inputs: Tensor, batch: int = 125) -> Tensor:
-    """What a network gives for all inputs."""
+    """Return what a network gives for all inputs."""
     with torch.inference_mode():
         return torch.cat([interpreter.run([laid_out(x)])[0] for x in inputs.split(batch)])
 

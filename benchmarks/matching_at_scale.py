@@ -133,7 +133,7 @@ def read(name: str, folder: Path) -> list[Known]:
 
 
 def width(network: Known, others: Sequence[Known]) -> str:
-    """How many sets of nodes can be done before the others: what the exact programme goes over."""
+    """Return how many sets of nodes can be done before the others: the exact program's states."""
     nodes = [node for node in network.graph.nodes if node.operation != WEIGHT]
     at = {node.name: index for index, node in enumerate(nodes)}
     edges = [(at[name], at[node.name]) for node in nodes for name in node.inputs if name in at]

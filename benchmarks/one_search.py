@@ -64,7 +64,7 @@ WAYS = PLAIN | FIRST | HEEDING | OUTSIDE
 
 @dataclass(frozen=True)
 class Place:
-    """Where things of a pair lie."""
+    """The places of a pair's files."""
 
     folder: Path
 
@@ -79,7 +79,7 @@ class Place:
         return self.folder / "results.jsonl"
 
     def store(self) -> OutcomeStore:
-        """What networks are right on."""
+        """The images that networks are right on."""
         return OutcomeStore(self.folder / "outcomes.sqlite")
 
     def rows(self) -> list[dict[str, Any]]:
@@ -128,7 +128,7 @@ def done(way: str, budget: int, seed: int) -> dict[str, Any]:
 def searched(
     outcomes: Outcomes, way: Way, budget: int, seed: int
 ) -> tuple[list[Genotype], dict[str, Any]]:
-    """What a search came to, and how it went."""
+    """The result of a search, and how it went."""
     settings = SupernetSearchSettings(
         algorithm=way.algorithm,
         settings=dict(way.settings),

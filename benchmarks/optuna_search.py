@@ -42,13 +42,13 @@ class OptunaSearch(Algorithm):
         self._trials: dict[int, Any] = {}
 
     def propose(self, slot: int) -> Genotype:
-        """Return what the study asks for."""
+        """Return the genotype that the study asks for."""
         trial = self._study.ask(self._choices)
         self._trials[slot] = trial
         return np.array([trial.params[name] for name in self._choices], dtype=np.int64)
 
     def receive(self, slot: int, solution: Solution, entered: bool) -> None:
-        """Tell the study."""
+        """Tell the study the result."""
         self._study.tell(self._trials.pop(slot), solution.objectives)
 
     def state(self) -> State:

@@ -68,11 +68,11 @@ class Outcomes:
         self._evaluators: dict[Part, Evaluator] = {}
 
     def size(self, part: Part) -> int:
-        """How many images a part has."""
+        """Return the number of images of a part."""
         return len(self._samples[part])
 
     def right(self, part: Part, genotypes: Sequence[Genotype]) -> NDArray[np.bool_]:
-        """Whether each network is right on each image of a part, (networks, images)."""
+        """Return whether each network is right on each image of a part, (networks, images)."""
         networks = [self.supernet.wiring.digest(genotype) for genotype in genotypes]
         found = {network: self.store.get(part, network) for network in networks}
         missing = {
@@ -99,7 +99,7 @@ class Outcomes:
 
 
 def unpacked(bits: Bits, count: int) -> NDArray[np.bool_]:
-    """Of so many images, whether each is right."""
+    """Whether a network is right, for each of so many images."""
     return np.unpackbits(bits, count=count).astype(np.bool_)
 
 
@@ -110,14 +110,14 @@ class OnDrawnImages(BatchEvaluation):
         self._outcomes, self._drawn = outcomes, drawn
 
     def __call__(self, genotype: Genotype) -> tuple[float, float]:
-        """Of one network."""
+        """Return the outcome of one network."""
         (found,) = self.together([genotype])
         return found
 
     def together(
         self, genotypes: Sequence[Genotype], thresholds: Thresholds | None = None
     ) -> list[tuple[float, float]]:
-        """Of several, whole in any case."""
+        """Return the outcomes of several networks, whole in any case."""
         right = self._outcomes.right("validation", genotypes)[:, self._drawn]
         macs = [float(self._outcomes.supernet.macs(genotype)) for genotype in genotypes]
         return list(zip(right.mean(axis=1).tolist(), macs, strict=True))

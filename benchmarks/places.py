@@ -1,4 +1,4 @@
-"""Where stitches stand: points and objectives of the matching compared.
+"""Compares points and objectives of the matching by where stitches stand.
 
     python benchmarks/places.py [--genotypes 2000] [--seed 1]
     python benchmarks/places.py --large

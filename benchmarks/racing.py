@@ -1,4 +1,4 @@
-"""What racing saves beside ending early where that is certain, and what it finds.
+"""Measures racing beside ending early where that is certain: samples saved, and the front.
 
     python benchmarks/racing.py --pair digits --parts 128 256 [--evaluations 250] [--seeds 10]
                                 [--algorithm ga] [--first-networks 0] [--out DIR]
@@ -83,7 +83,7 @@ class CountedEvaluation(BatchEvaluation):
         self.samples = self.whole = 0
 
     def __call__(self, genotype: Genotype) -> tuple[float, ...]:
-        """Of one network, whole."""
+        """Return the outcome of one network, whole."""
         [found] = self.together([genotype])
         assert not isinstance(found, StoppedEarly)
         return found
@@ -91,7 +91,7 @@ class CountedEvaluation(BatchEvaluation):
     def together(
         self, genotypes: Sequence[Genotype], thresholds: Thresholds | None = None
     ) -> list[tuple[float, ...] | StoppedEarly]:
-        """Of several, each until it ends."""
+        """Return the outcomes of several networks, each evaluated until it ends."""
         right = self._right(genotypes)
         thresholds = thresholds or [None] * len(genotypes)
         return [self._one(*each) for each in zip(genotypes, right, thresholds, strict=True)]
@@ -115,7 +115,7 @@ class CountedEvaluation(BatchEvaluation):
 
 @dataclass(frozen=True)
 class Search:
-    """What a search took and found: shares of samples and of networks done whole, and gains."""
+    """A search's cost and result: the share of samples, networks done whole, and gains."""
 
     evaluated: float
     share: float
@@ -144,7 +144,7 @@ def searched(
 
 
 def gain(outcomes: Outcomes, part: str, front: Sequence[Genotype]) -> float:
-    """The front's hypervolume with that of the references, minus these alone."""
+    """Return the hypervolume of front and references, minus that of the references alone."""
     references = list(outcomes.supernet.references().values())
     everything = [*references, *front]
     right = outcomes.right(part, everything).mean(axis=1)

@@ -1,4 +1,4 @@
-"""What evaluations over Ray cost: against processes, at most, and in bytes.
+"""Measures evaluations over Ray: against processes, at most, and in bytes.
 
     python benchmarks/ray_rate.py throughput|rate|futures|engine|bytes|start [--temporary /tmp/r]
 

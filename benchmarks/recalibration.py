@@ -1,4 +1,4 @@
-"""What batch-norm recalibration is worth: random subnetworks of the old demo, before and after.
+"""Measures batch-norm recalibration: random subnetworks of the old demo, before and after.
 
     python benchmarks/recalibration.py [--images 1024] [--seed 3]
 

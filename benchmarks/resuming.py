@@ -1,4 +1,4 @@
-"""How long a search that was stopped takes to be where it was.
+"""Times how long a search that was stopped takes to be where it was.
 
     python benchmarks/resuming.py [--evaluations 200000] [--algorithm ga] [--in-flight 90]
 

@@ -26,7 +26,7 @@ Front = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Found:
-    """What one pair's searches found.
+    """The results of one pair's searches.
 
     Attributes:
         fronts: By way, budget and seed.
@@ -122,7 +122,7 @@ Values = Mapping[int, NDArray[np.float64]]
 
 
 def difference(first: Values, second: Values) -> Difference | None:
-    """Of the seeds that both have; None where there are none."""
+    """Return it over the seeds that both have; None where there are none."""
     seeds = sorted(first.keys() & second.keys())
     if not seeds:
         return None

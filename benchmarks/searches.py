@@ -1,4 +1,4 @@
-"""Which search finds the best front on one supernet, at equal budget.
+"""Compares searches by the front on one supernet, at equal budget.
 
     python benchmarks/searches.py --pair NAME [--seeds 20] [--evaluations 50 100 400 2000]
                                   [--ways NAME ...] [--out DIR] [--markdown]
@@ -101,7 +101,7 @@ def run_all(
 
 
 def found_of(place: Place) -> Found:
-    """What a pair's searches found."""
+    """The results of a pair's searches."""
     return read_found(place.rows(), place.store(), FLOOR)
 
 

@@ -1,4 +1,4 @@
-"""What an ensemble loses when its networks share what they compute.
+"""Measures what an ensemble loses when its networks share what they compute.
 
     python benchmarks/sharing.py [--pair NAME] [--images 5000]
 

@@ -1,4 +1,4 @@
-"""What makes a stitch good: accuracy on test images of networks with one stitch, by its making.
+"""Compares ways to make a stitch by test accuracy of networks with one stitch.
 
     python benchmarks/stitches.py [--pair demo old-demo digits] [--seeds 2] [--ways NAME ...]
                                   [--out DIR] [--markdown]
@@ -50,7 +50,7 @@ CLOTHES = Views(padding=2, flip=True)
 
 @dataclass(frozen=True)
 class Way:
-    """How stitches are refined: in how many times the steps of today (0: not), and by what.
+    """The refining of stitches: in how many times the steps of today (0: not), and by what.
 
     norms: whether networks are measured with batch norms measured anew too.
     """
@@ -260,7 +260,7 @@ def _table(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _lost(rows: Sequence[dict[str, Any]]) -> list[float]:
-    """What each stitch's network loses, the mean over seeds."""
+    """Return what each stitch's network loses, the mean over seeds."""
     lost = [
         [row["references"][each["output"]] - each["accuracy"] for each in row["stitches"]]
         for row in rows

@@ -44,7 +44,7 @@ Evaluate = Callable[[np.ndarray], tuple[float, float]]
 
 @dataclass(frozen=True)
 class Stream:
-    """Which stream: a supernet, an algorithm, and how many evaluations may be under way."""
+    """The stream: a supernet, an algorithm, and how many evaluations may be under way."""
 
     supernet: str
     algorithm: str

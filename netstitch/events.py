@@ -82,10 +82,12 @@ def together(*listeners: Listener) -> Listener:
     return listener
 
 
-Progress = Callable[[int, int | None, str], None]
+ProgressCallback = Callable[[int, int | None, str], None]
 """Called with how much is done, of how much where that is known, and a line of text."""
+StepsCallback = Callable[[int, int, str], None]
+"""Called with steps done, steps in all, and a line of text."""
 
 
-def advancing(listener: Listener) -> Progress:
+def advancing(listener: Listener) -> ProgressCallback:
     """Return what tells a listener how far a step is, as `progress` of `Supernet.fit` is called."""
     return lambda done, total, text: listener(Advanced(done, total, text))

@@ -6,8 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from netstitch.files.alignment import aligned
 from netstitch.matching import match
 from netstitch.networks import capture
+from netstitch.networks.interpreter import make_interpreter
 from netstitch.stitching.exit import Exit, exit_key
 from netstitch.stitching.exit_graph import SMALLEST, exit_layer, exit_output
 from netstitch.supernet.supernet import Supernet
@@ -109,3 +111,16 @@ def value_of(module: nn.Module, name: str, inputs: Tensor) -> Tensor:
     with torch.no_grad():
         Reader(module).run(inputs)
     return found[name]
+
+
+def exit_outputs(
+    supernet: Supernet, inputs: Tensor, exits: Sequence[Exit] | None = None
+) -> list[Tensor]:
+    """The outputs of exits, by default all, in one pass over the networks."""
+    chosen = supernet.exits if exits is None else exits
+    if not chosen:
+        return []
+    with torch.inference_mode():
+        return make_interpreter(supernet.exits_graph(chosen), supernet.tensors()).run(
+            [aligned(inputs)]
+        )

@@ -1,4 +1,4 @@
-"""How many pieces of work still end in time."""
+"""The number of pieces of work that still end in time."""
 
 from math import inf
 from sys import maxsize

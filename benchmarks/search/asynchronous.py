@@ -1,4 +1,4 @@
-"""What waiting costs: searches whose loops wait for themselves only, and for one another.
+"""Measures the cost of waiting: loops that wait for themselves only, and for one another.
 
     python benchmarks/search/asynchronous.py [--seeds 10] [--evaluations 10000]
 

@@ -1,4 +1,4 @@
-"""What a search itself costs for each evaluation, of an objective that costs nothing.
+"""Measures what a search costs for each evaluation of an objective that costs nothing.
 
     python benchmarks/search/overhead.py [--evaluations 200000] [--algorithms NAME ...]
 

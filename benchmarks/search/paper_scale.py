@@ -1,4 +1,4 @@
-"""How searches spend the paper's budget on a supernet of the paper's size.
+"""Shows how searches spend the paper's budget on a supernet of the paper's size.
 
 Run by `benchmarks/searches.py --paper-scale`: 309 variables (`problems/imagenet_a.py`), 512 slots,
 200,000 evaluations with skipped ones counted, 6.18 stitches expected at first, a threshold that

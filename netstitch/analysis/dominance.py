@@ -6,15 +6,15 @@ from types import MappingProxyType
 import moocore
 import numpy as np
 
-from netstitch.analysis.front_point import ACCURACY, ObjectiveName, Point, Split
+from netstitch.analysis.front_point import ACCURACY, AnyMeasured, ObjectiveName, Split
 
 CHOSEN_BY: tuple[Split, ...] = ("validation", "confirmation")
 """The parts of the data that a front may be chosen by."""
 
 
 def nondominated(
-    points: Sequence[Point], on: Split, objective: ObjectiveName = ACCURACY
-) -> tuple[Point, ...]:
+    points: Sequence[AnyMeasured], on: Split, objective: ObjectiveName = ACCURACY
+) -> tuple[AnyMeasured, ...]:
     """Return the points that none dominates there, by rising cost; of equal ones the first.
 
     Points that were not measured on that part of the data are left out.
@@ -25,24 +25,23 @@ def nondominated(
 
 
 def confirmed(
-    proposed: Sequence[Point],
-    references: Sequence[Point],
+    proposed: Sequence[AnyMeasured],
+    references: Sequence[AnyMeasured],
     objective: ObjectiveName = ACCURACY,
     samples: Mapping[Split, int] = MappingProxyType({}),
-) -> tuple[Point, ...]:
+) -> tuple[AnyMeasured, ...]:
     """Return the points that neither another nor a reference dominates, confirmation counted too.
 
-    That is on validation and confirmation samples together: of points that nothing beats on the
-    former, one is left out where the latter take back more than it had before another. A point
-    stays beside a reference that is equal to it, and where it was not measured on both parts.
+    Scores are means over validation and confirmation samples together. A point stays beside a
+    reference that is equal to it, and where it was not measured on both parts.
 
     Args:
         proposed: Networks, whose cost does not depend on samples.
         references: Networks.
-        objective: What they are the best in.
-        samples: How many of each part there are; parts count alike by default.
+        objective: The score that dominance is in.
+        samples: The number of samples of each part; parts count alike by default.
     """
-    known: list[Point] = []
+    known: list[AnyMeasured] = []
     objectives: list[tuple[float, float]] = []
     for point in (*proposed, *references):
         scores = [point.score(part, objective) for part in CHOSEN_BY]
@@ -57,7 +56,9 @@ def confirmed(
     return tuple(one for one in proposed if id(one) in kept or id(one) not in decided)
 
 
-def _leading(points: Sequence[Point], objectives: Sequence[tuple[float, float]]) -> list[Point]:
+def _leading(
+    points: Sequence[AnyMeasured], objectives: Sequence[tuple[float, float]]
+) -> list[AnyMeasured]:
     """Return the points whose score and cost none dominates; of equal ones the first."""
     if not points:
         return []

@@ -1,4 +1,4 @@
-"""By how much validation flatters what a search chose by it: told from what it did not choose."""
+"""The gain on validation samples that points owe to being chosen by them."""
 
 from collections.abc import Sequence
 from math import hypot
@@ -8,13 +8,13 @@ from netstitch.analysis.front_point import MeasuredPoint, Split
 
 
 def flattery(points: Sequence[MeasuredPoint], on: Split) -> Interval | None:
-    """Return how much better points stand beside the ensemble on validation than on other samples.
+    """Return how much better points do on validation than on other samples, beside the ensemble.
 
     The ensemble is chosen by no samples, so that what makes a part of the data easy for all
-    networks cancels out. Told is the mean over points; None where none has its difference to the
-    ensemble on both parts. The interval of a point takes these two differences, of other samples
-    each, as independent. That of the mean is the mean of their ends, as if all points erred
-    together: it is too wide rather than too narrow.
+    networks cancels out. The result is the mean over points; None where none has its difference to
+    the ensemble on both parts. The interval of a point takes these two differences, of other
+    samples each, as independent. That of the mean is the mean of their ends, as if all points
+    erred together: it is too wide rather than too narrow.
     """
     found = [
         (seen, unseen)

@@ -50,7 +50,7 @@ class Front:
         beaten: Networks that a search found and that exits beat, for when there are other exits.
         unconfirmed: Networks and exits that nothing beats on validation samples, but something does
             with confirmation samples counted too; labelled unconfirmed-1, ... by cost.
-        samples: How many there are of each part of the data, where that is known.
+        samples: The number of samples of each part of the data, where it is known.
 
     Raises:
         ValueError: Two points or references share a label, or the cost is another than
@@ -319,7 +319,7 @@ def make_front(
     """Return the candidates' front on validation samples, labelled P1, P2, ... by rising cost.
 
     Where there are confirmation samples, these decide which of its networks stay; see
-    `netstitch.analysis.dominance.confirmed`. `samples` are how many there are of each part.
+    `netstitch.analysis.dominance.confirmed`. `samples` has the number of each part's samples.
     """
     proposed = nondominated(tuple(candidates), "validation", objective)
     kept = confirmed(proposed, references, objective, samples)

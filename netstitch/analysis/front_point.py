@@ -16,7 +16,7 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 ObjectiveName = Literal["accuracy", "cross-entropy"]
 """The objective that is held against the cost."""
 
-Point = TypeVar("Point", bound="MeasuredPoint")
+AnyMeasured = TypeVar("AnyMeasured", bound="MeasuredPoint")
 
 ENSEMBLE = "ensemble"
 """The output choice of a reference network that makes it the one others are compared with."""

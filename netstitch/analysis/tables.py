@@ -19,30 +19,28 @@ _LATEX = str.maketrans(
 )
 
 
-def front_table(front: Front, title: str | None = None) -> Group:
+def front_table(front: Front) -> Group:
     """Return tables for the terminal: references and networks, and cascades below where some are.
 
     Of many cascades a dozen are there, see `Front.cascade_table`. Accuracies are in percent. Beside
     each network's stands its difference to the ensemble's, in percentage points, with the paired
     bootstrap interval. Columns without a value in any row are left out.
     """
-    networks = _table(front.table(), [len(front.references)], title)
+    networks = _table(front.table(), [len(front.references)])
     if not front.cascades:
         return Group(networks)
     rows = front.cascade_table(short=True)
-    cascades = _table(rows, [], wrapped=STAGES)
+    cascades = _table(rows, [], STAGES)
     if len(rows) - 1 < len(front.cascades):
         told = f"{len(rows) - 1} of {len(front.cascades)} cascades"
         return Group(networks, "", cascades, told)
     return Group(networks, "", cascades)
 
 
-def _table(
-    rows: Rows, sections: Collection[int], title: str | None = None, wrapped: str = ""
-) -> Table:
+def _table(rows: Rows, sections: Collection[int], wrapped: str = "") -> Table:
     """Return a table with a line behind so many rows; words of one column may be on more lines."""
     head, *body = filled(rows)
-    table = Table(title=title, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     for index, heading in enumerate(head):
         justify: Literal["left", "right"] = "left" if index < 2 else "right"
         if heading == wrapped:

@@ -1,4 +1,4 @@
-"""Answers of stages: terms, each divided by its temperature, averaged, and how sure they are."""
+"""The answer of a stage: its terms (outputs of networks), calibrated and averaged."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ from netstitch.text import expected_one_of
 
 @dataclass(frozen=True, eq=False)
 class AnswerRule:
-    """The rule by which terms become an answer.
+    """Turns terms into an answer, and an answer into a confidence.
 
     Attributes:
-        task: What says how sure an answer is, and how right.
-        kind: Of confidence.
+        task: Measures confidence and correctness.
+        kind: The confidence, such as "margin".
         averaging: How the supernet averages outputs of its networks.
         probabilities: Whether terms are probabilities; their temperatures are 1.
         key: The output's key, where networks put out dictionaries.
@@ -37,13 +37,13 @@ class AnswerRule:
     key: str | None = None
 
     def temperature(self, outputs: Tensor, labels: Tensor) -> float:
-        """Return the number that divides a term."""
+        """Return the temperature that calibrates a term's outputs, by which they are divided."""
         if self.probabilities or self.task.temperature is None:
             return 1.0
         return float(self.task.temperature(self.shown(outputs), labels))
 
     def answer(self, terms: Mapping[Term, Tensor]) -> Tensor:
-        """Return the mean of terms that were divided by their temperatures, (n, classes, ...)."""
+        """Return the mean (n, classes, ...) of terms that are divided by their temperatures."""
         networks = [term.network for term in terms if term.network is not None]
         if len(terms) == 1:
             return next(iter(terms.values()))
@@ -51,11 +51,11 @@ class AnswerRule:
         return average([*terms.values()], shares, self.averaging.rule)
 
     def sureness(self, answer: Tensor, pair: Sequence[Tensor] = ()) -> Tensor:
-        """Return (n,) how sure an answer is; NaN where there is nothing that it could agree with.
+        """Return the confidence (n,) of an answer; NaN for agreement without a second output.
 
         Args:
             answer: (n, classes, ...).
-            pair: For agreement the stage's last term, and before it the one computed before.
+            pair: For agreement: the term computed before the stage's last one, and that one.
         """
         assert self.task.sureness is not None
         if self.kind != "agreement":
@@ -66,21 +66,21 @@ class AnswerRule:
         return self.task.sureness(own, self.kind, other)
 
     def shown(self, answer: Tensor) -> Outputs:
-        """Return an answer as networks give their output."""
+        """Return an answer in the form of a network's output: a tensor, or a dictionary of one."""
         return answer if self.key is None else {self.key: answer}
 
     def as_logits(self, answer: Tensor) -> Outputs:
-        """Return logits of an answer's probabilities, as networks give their output."""
+        """Return an answer as logits, in the form of a network's output."""
         return self.shown(answer.clamp(min=SMALLEST).log() if self.probabilities else answer)
 
 
 def has_confidence(task: Task) -> bool:
-    """Return whether a task tells how sure outputs are, without which there are no cascades."""
+    """Return whether a task declares a confidence, which cascades need."""
     return task.sureness is not None and bool(task.confidences)
 
 
 def answer_rule(supernet: Supernet, task: Task, kind: Confidence) -> AnswerRule:
-    """Return how a supernet's terms become answers.
+    """Return the rule that turns a supernet's terms into answers.
 
     Raises:
         SearchError: The task has no such confidence, or none.

@@ -1,4 +1,4 @@
-"""Candidates: which networks and exits are tried as stages, of all that a search evaluated."""
+"""Candidates: the networks and exits that are tried as stages."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
@@ -17,21 +17,21 @@ from netstitch.stitching.exit import Exit
 from netstitch.supernet.supernet import Supernet
 
 LOOKED_AT = 2
-"""Stitched networks that are looked at as second stages, for each that can be taken."""
+"""Stitched networks that are scored as second stages, for each place there is."""
 
 CHEAPEST = 8
-"""First stages, at most, whose unsure samples second stages are to be good on."""
+"""The most first stages that decide which samples count as unsure."""
 
 
 def plain_stages(supernet: Supernet, exits: bool) -> list[Stage]:
-    """Return what a user has without stitches: basis networks, ensembles and, if asked, exits."""
+    """Return the stages without stitches: basis networks, ensembles and, if asked, exits."""
     references = (make_stage(supernet, one) for one in supernet.references().values())
     own = (make_stage(supernet, one) for one in supernet.exits) if exits else ()
     return list(dict.fromkeys((*references, *own)))
 
 
 def cheapest_stages(supernet: Supernet, cost: Cost) -> list[Stage]:
-    """Return what cascades begin with: some exits, or where there are none the basis networks."""
+    """Return typical first stages: some exits, or where there are none the basis networks."""
     exits = _spread(supernet, cost, supernet.exits, CHEAPEST)
     if exits:
         return [make_stage(supernet, one) for one in exits]
@@ -46,20 +46,20 @@ def choose_stages(
     limit: int,
     on_unsure: Scorer | None = None,
 ) -> list[Stage]:
-    """Return the stages that are tried, at most `limit`, the most needed ones first.
+    """Return the stages that are tried, at most `limit`, the most important ones first.
 
-    They are the references and exits; and with stitched ones, for which exits leave half of the
-    places, the front's networks and of what the search evaluated in turn the cheapest for their
-    score, as first stages, and as second stages those that cost the least, beyond what a reference
-    computes, for their score on samples that first stages are unsure of.
+    References and exits come first. With stitched stages, exits take half of the places at most;
+    the others go to the front's networks, and then in turn to two kinds of evaluated networks: good
+    first stages (the best score for their cost) and good second stages (the best score on samples
+    that first stages are unsure of, for what they cost beyond a reference).
 
     Args:
-        supernet: What stages are of.
-        front: What the search found.
-        evaluated: What it evaluated.
-        cost: That is counted.
+        supernet: The supernet.
+        front: The front of its search.
+        evaluated: The genotypes that the search evaluated.
+        cost: The cost of stages.
         limit: The most stages.
-        on_unsure: Scores genotypes on those samples; without it no stage is stitched.
+        on_unsure: Scores genotypes on such samples; without it no stage is stitched.
     """
     networks, exits = plain_stages(supernet, exits=False), supernet.exits
     room = max(0, limit - len(networks))
@@ -79,7 +79,7 @@ def choose_stages(
 
 
 def _spread(supernet: Supernet, cost: Cost, exits: Sequence[Exit], most: int) -> Sequence[Exit]:
-    """Return exits, so many at most, spread evenly over their costs."""
+    """Return at most `most` exits, spread evenly over their costs."""
     if len(exits) <= most:
         return exits
     ordered = sorted(exits, key=lambda one: cost.of(supernet, one))
@@ -89,7 +89,7 @@ def _spread(supernet: Supernet, cost: Cost, exits: Sequence[Exit], most: int) ->
 def _searched(
     supernet: Supernet, evaluated: Evaluated, cost: Cost, limit: int, on_unsure: Scorer
 ) -> Iterator[NDArray[np.integer]]:
-    """Yield evaluated genotypes by turns as first and as second stages, each time the best left."""
+    """Yield the best evaluated genotype left, in turn as a first and as a second stage."""
     known = np.flatnonzero(np.isfinite(evaluated.scores))
     genotypes, scores = evaluated.genotypes[known].astype(np.int64), evaluated.scores[known]
     if not len(known):
@@ -109,7 +109,7 @@ def _searched(
 
 
 def _best_first(costs: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the order of rising rank: what nothing beats, what only that beats, and so on."""
+    """Return indices sorted by Pareto rank: the front, the front of the others, and so on."""
     if not len(costs):
         return np.zeros(0, np.int64)
     ranks = moocore.pareto_rank(np.column_stack([costs, scores]), maximise=[False, True])

@@ -1,4 +1,4 @@
-"""Checks of what the search for cascades is given."""
+"""Checks of the arguments of `ns.find_cascades`."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from netstitch.tasks import Task
 from netstitch.tasks.datasets.given import described
 
 ROUNDING = 0.002
-"""Difference of accuracies that may be one of rounding; that of two samples always may."""
+"""The largest difference of accuracies that counts as rounding; two samples always do."""
 
 
 def check_front(supernet: Supernet, front: Front) -> None:
@@ -48,9 +48,9 @@ def check_measured(
     *,
     stitched: bool,
 ) -> None:
-    """Raise SearchError where networks of the front are not as accurate here as it tells.
+    """Raise SearchError where networks are not as accurate as the front says.
 
-    These are the references, and the network with the most stitches where such can be stages.
+    Checked are the references and, where stages may be stitched, the network of most stitches.
     """
     chosen = list(front.references)
     if stitched:
@@ -72,7 +72,7 @@ def check_measured(
 
 
 def rule_of(supernet: Supernet, task: Task, settings: CascadeSettings) -> AnswerRule:
-    """Return how terms become answers.
+    """Return the rule that turns terms into answers.
 
     Raises:
         SearchError: The task has no such confidence, or none; or two outputs are to agree, and no
@@ -90,7 +90,7 @@ def rule_of(supernet: Supernet, task: Task, settings: CascadeSettings) -> Answer
     return rule
 
 
-def cost_of_front(front: Any, cost: str | Cost | None) -> Cost:
+def cost_of_front(front: object, cost: str | Cost | None) -> Cost:
     """Return the cost that a front is of, or the one given; raise SearchError where they differ."""
     if not isinstance(front, Front):
         raise SearchError(

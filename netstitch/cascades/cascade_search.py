@@ -1,12 +1,13 @@
-"""`ns.find_cascades`: a supernet, a task and a front become a front with cascades."""
+"""`ns.find_cascades`: adds cascades, and exits that pay, to the front of a search."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from inspect import signature
 from math import prod
 from typing import Literal, Unpack
 
 import torch
+from torch import Tensor
 
 from netstitch.analysis import CascadePoint, Front, FrontPoint, Split, make_front
 from netstitch.analysis.front_point import ACCURACY, ENSEMBLE
@@ -21,8 +22,8 @@ from netstitch.cascades.cascade_arguments import (
 from netstitch.cascades.cascade_settings import CascadeKeywords, CascadeSettings
 from netstitch.cascades.evaluated import Evaluated, evaluate
 from netstitch.cascades.families import Curves, Families, find_families
-from netstitch.cascades.points import Measured
-from netstitch.cascades.running import Runnable, RunOutcome, run_cascades
+from netstitch.cascades.measured_cascades import Measured
+from netstitch.cascades.running import CascadeOrStage, RunOutcome, run_cascades
 from netstitch.cascades.stage_costs import stage_costs
 from netstitch.cascades.stage_table import Answers, stage_table
 from netstitch.cascades.term_outputs import compute_terms, fitting_stages, held
@@ -37,7 +38,7 @@ from netstitch.events import (
     Event,
     Listener,
     Message,
-    Progress,
+    ProgressCallback,
     StageBegan,
     advancing,
     ignore,
@@ -52,13 +53,14 @@ from netstitch.searching.supernet_search_settings import (
     scored_by,
 )
 from netstitch.stitching.cascade import Cascade, CascadeStage
+from netstitch.stitching.cascade_terms import Term
 from netstitch.supernet.decisions import AnyGenotype
 from netstitch.supernet.supernet import Supernet
-from netstitch.tasks import Task
+from netstitch.tasks import Samples, Task
 from netstitch.text import one_line
 
 ASKED = 30
-"""Candidates, at most, where the cost of each pair has to be asked for."""
+"""The most candidates where the cost of each pair has to be computed by itself."""
 
 
 @with_keywords(CascadeSettings, CascadeKeywords)
@@ -72,33 +74,33 @@ def find_cascades(
     cost: str | Cost | None = None,
     form: NumericsConfig | None = None,
     device: str | torch.device = "cpu",
-    on_progress: Progress | None = None,
+    on_progress: ProgressCallback | None = None,
     **options: Unpack[CascadeKeywords],
 ) -> Front:
-    """Return the front with cascades of the references and of exits, and of its networks.
+    """Return the front with cascades, and with exits that no network beats.
 
-    `Front.cascades` are a few dozen by mean cost, of the references and the supernet's exits, where
-    these were fitted (`Supernet.fit_exits`). `Front.plain_cascades` are those of the references
-    alone, to compare with. With `stitched`, stitched networks are stages of the former too, and
-    the latter have beside them those with exits and without stitches, where these are others.
-    Exits that no network beats become points of the front, which are numbered anew; networks that
-    exits beat leave it, and come back where the exits are others (`Front.beaten`).
+    `Front.cascades` holds a few dozen, by rising mean cost. Their stages are references and exits,
+    where these were fitted (`Supernet.fit_exits`), and with `stitched` stitched networks too.
+    `Front.plain_cascades` holds those of the references alone, to compare with; with `stitched`
+    also those of references and exits. Exits that no network beats become points of the front,
+    which is numbered anew. Networks that exits beat move to `Front.beaten`; with other exits they
+    may come back.
 
-    Of so many cascades the best ones by labels would be lucky ones. So they are chosen, on
-    validation samples, by how probable their answers are to the likeliest reference, calibrated on
-    these samples: by that nothing beats them. The accuracies that points tell are by labels, by
-    which a cheaper one may be a little better.
+    Cascades are chosen on validation samples, but not by their accuracy there: the best of so many
+    would be lucky ones. An answer counts as the probability that the best reference, calibrated on
+    the same samples, gives to it. Points report accuracies by labels, so that a cheaper cascade may
+    be a little more accurate there than a dearer one.
 
     Args:
         supernet: The supernet that the front is of.
         task: The task that it was searched for.
         front: What `ns.search` found.
         stages: The most stages of a cascade, 2 or 3.
-        evaluated: Genotypes that may be stages beside those of the front, with `stitched`.
+        evaluated: More genotypes that may be stages, with `stitched`.
         cost: The front's cost, where it is one of your own.
         form: Memory layout, batch size and workers; measured on this machine by default.
         device: Where subnetworks run.
-        on_progress: Called with how much is done, of how much, and what.
+        on_progress: Called with how much is done, of how much in all, and a line of text.
         **options: Fields of `netstitch.cascades.CascadeSettings`.
 
     Raises:
@@ -134,7 +136,8 @@ def find_cascades(
     # Scores are what stitched stages are chosen by, and they take as long as a search.
     scored = scored_by(front.objective, supernet, checked)
     known = evaluate(supernet, scored, evaluated, form, spread.here)
-    return _find(supernet, rule, front, known, settings, form, spread.here, counted, listener)
+    search = _CascadeSearch(supernet, rule, settings, form, spread.here, counted, listener)
+    return search.extended(front, known)
 
 
 def find_cascades_of(
@@ -150,10 +153,10 @@ def find_cascades_of(
     recalibrated: bool = False,
     listener: Listener = ignore,
 ) -> Front:
-    """Find cascades as `find_cascades` does, of what a search evaluated.
+    """Find cascades as `find_cascades` does, with all that a search evaluated.
 
-    Where the search measured networks with statistics of their own (`recalibrated`), stages are
-    networks without stitches, whose batch norms keep theirs. The listener is told how far it is.
+    Where the search recalibrated batch norms (`recalibrated`), stages have no stitches, since the
+    norms of these networks keep their statistics. The listener is told of progress.
     """
     if recalibrated and settings.stitched:
         listener(Message("cascades are of networks without stitches: others are recalibrated"))
@@ -161,76 +164,91 @@ def find_cascades_of(
     rule = rule_of(supernet, task, settings)
     front = _searched(front)
     check_front(supernet, front)
-    return _find(supernet, rule, front, evaluated, settings, form, device, cost, listener)
+    search = _CascadeSearch(supernet, rule, settings, form, device, cost, listener)
+    return search.extended(front, evaluated)
 
 
-def _find(
-    supernet: Supernet,
-    rule: AnswerRule,
-    front: Front,
-    evaluated: Evaluated,
-    settings: CascadeSettings,
-    form: NumericsConfig,
-    device: torch.device | str,
-    cost: Cost,
-    listener: Listener,
-) -> Front:
-    """Return a front of its search alone, which was checked, with exits and cascades."""
-    listener(StageBegan("find cascades"))
-    found, known = _found(supernet, rule, front, evaluated, settings, form, device, cost, listener)
-    measured = _measured(
-        supernet, rule, found, known, cost, settings.memory, form, device, listener
-    )
-    return _with_cascades(front, found, measured)
+@dataclass(frozen=True)
+class _CascadeSearch:
+    supernet: Supernet
+    rule: AnswerRule
+    settings: CascadeSettings
+    form: NumericsConfig
+    device: torch.device | str
+    cost: Cost
+    listener: Listener
 
+    def extended(self, front: Front, evaluated: Evaluated) -> Front:
+        """Return a front, as `_searched` gives it, with exits and cascades."""
+        self.listener(StageBegan("find cascades"))
+        found, known = self._found(front, evaluated)
+        return _with_cascades(front, found, self._measured(found, known))
 
-def _found(
-    supernet: Supernet,
-    rule: AnswerRule,
-    front: Front,
-    evaluated: Evaluated,
-    settings: CascadeSettings,
-    form: NumericsConfig,
-    device: torch.device | str,
-    cost: Cost,
-    listener: Listener,
-) -> tuple[Families, list[RunOutcome]]:
-    """Return what is found on validation samples, and what all that is measured comes to there."""
-    told, samples = advancing(listener), rule.task.validation
-    most = settings.candidates if cost.parts is not None else min(settings.candidates, ASKED)
-    if most < settings.candidates:
-        text = f"{cost.name} are asked for each pair: at most {most} candidates are tried"
-        listener(Message(text, warning=True))
-    scored = scored_by(front.objective, supernet, rule.task)
-    on_unsure = None
-    if settings.stitched:
-        on_unsure = scorer_on_unsure(supernet, rule, scored, cost, form, device)
-    wanted = choose_stages(supernet, front, evaluated, cost, most, on_unsure)
-    shape = measured_shape(supernet, rule.task)
-    bytes_of_term = 4 * len(samples) * prod(shape)
-    stages, in_memory = fitting_stages(wanted, bytes_of_term, settings.memory)
-    if len(stages) < len(wanted):
-        text = f"outputs of {len(stages)} of {len(wanted)} candidates fit: cascades are of these"
-        listener(Message(text, warning=True))
-    terms = terms_of(stages)
-    with held(len(terms), (len(samples), *shape), in_memory) as out:
-        outputs = compute_terms(supernet, rule.task, samples, terms, form, device, out, told)
-        references = plain_stages(supernet, exits=False)
-        places = [index for index, stage in enumerate(stages) if stage in references]
-        answers = Answers(stages, outputs, samples.labels, rule, scored, places)
-        costs = stage_costs(supernet, cost, [stage.subnetwork for stage in stages])
-        table = stage_table(stages, answers, costs, told)
-        found = find_families(table, stages, places, settings.stages, told)
-        listener(StageBegan(f"measure {len(found.every)} cascades"))
-        ran, memory = _ran(supernet, found), settings.memory
-        known = run_cascades(
-            supernet, rule, samples, ran, form, device, memory, told, known=outputs
+    def _found(self, front: Front, evaluated: Evaluated) -> tuple[Families, list[RunOutcome]]:
+        """Return the cascades that are kept, and their outcomes on validation samples."""
+        supernet, rule, settings, cost = self.supernet, self.rule, self.settings, self.cost
+        told, samples = advancing(self.listener), rule.task.validation
+        most = settings.candidates if cost.parts is not None else min(settings.candidates, ASKED)
+        if most < settings.candidates:
+            text = f"{cost.name} are asked for each pair: at most {most} candidates are tried"
+            self.listener(Message(text, warning=True))
+        scored = scored_by(front.objective, supernet, rule.task)
+        on_unsure = None
+        if settings.stitched:
+            on_unsure = scorer_on_unsure(supernet, rule, scored, cost, self.form, self.device)
+        wanted = choose_stages(supernet, front, evaluated, cost, most, on_unsure)
+        shape = measured_shape(supernet, rule.task)
+        bytes_of_term = 4 * len(samples) * prod(shape)
+        stages, in_memory = fitting_stages(wanted, bytes_of_term, settings.memory)
+        if len(stages) < len(wanted):
+            few = f"{len(stages)} of {len(wanted)} candidates"
+            text = f"outputs of {few} fit: cascades are of these"
+            self.listener(Message(text, warning=True))
+        terms = terms_of(stages)
+        with held(len(terms), (len(samples), *shape), in_memory) as out:
+            outputs = compute_terms(
+                supernet, rule.task, samples, terms, self.form, self.device, out, told
+            )
+            references = plain_stages(supernet, exits=False)
+            places = [index for index, stage in enumerate(stages) if stage in references]
+            answers = Answers(stages, outputs, samples.labels, rule, scored, places)
+            costs = stage_costs(supernet, cost, [stage.subnetwork for stage in stages])
+            table = stage_table(stages, answers, costs, told)
+            found = find_families(table, stages, places, settings.stages, told)
+            self.listener(StageBegan(f"measure {len(found.every)} cascades"))
+            return found, self._outcomes(samples, _ran(supernet, found), outputs)
+
+    def _measured(self, found: Families, on_validation: list[RunOutcome]) -> Measured:
+        """Measure cascades, exits and the ensemble on confirmation and test samples too.
+
+        After an error these samples are left out, with a warning, as for networks of the front.
+        """
+        ran = _ran(self.supernet, found)
+        outcomes: dict[Split, list[RunOutcome]] = {"validation": on_validation}
+        for part, samples in self.rule.task.measured.items():
+            if part == "validation":
+                continue
+            try:
+                outcomes[part] = self._outcomes(samples, ran, {})
+            except (NetstitchError, RuntimeError) as error:
+                text = f"cascades were not measured on {part} samples: {one_line(error)}"
+                self.listener(Message(text, warning=True))
+                break
+        return Measured(self.supernet, self.cost, ran, outcomes, _ensemble(self.supernet))
+
+    def _outcomes(
+        self, samples: Samples, ran: list[CascadeOrStage], known: Mapping[Term, Tensor]
+    ) -> list[RunOutcome]:
+        return run_cascades(
+            *(self.supernet, self.rule, samples, ran, self.form, self.device),
+            self.settings.memory,
+            advancing(self.listener),
+            known=known,
         )
-        return found, known
 
 
-def _ran(supernet: Supernet, found: Families) -> list[Runnable]:
-    """Return all cascades and exits that are measured, and the ensemble, where there is one."""
+def _ran(supernet: Supernet, found: Families) -> list[CascadeOrStage]:
+    """Return all that is measured: cascades, exits and, where there is one, the ensemble."""
     cascades = dict.fromkeys((*found.plain, *found.with_exits, *found.every))
     alone = [CascadeStage(one) for one in found.exits]
     ensemble = _ensemble(supernet)
@@ -238,42 +256,13 @@ def _ran(supernet: Supernet, found: Families) -> list[Runnable]:
 
 
 def _ensemble(supernet: Supernet) -> CascadeStage | None:
-    """Return the ensemble that others are compared with; None where outputs are other choices."""
+    """Return the ensemble of all networks as a stage; None where no output is that."""
     genotype = supernet.references().get(ENSEMBLE)
     return None if genotype is None else CascadeStage(tuple(genotype.tolist()))
 
 
-def _measured(
-    supernet: Supernet,
-    rule: AnswerRule,
-    found: Families,
-    on_validation: list[RunOutcome],
-    cost: Cost,
-    memory: int,
-    form: NumericsConfig,
-    device: torch.device | str,
-    listener: Listener,
-) -> Measured:
-    """Measure all cascades and exits, and the ensemble, on the other parts of the data.
-
-    An error leaves the samples out, as for networks of the front, which is told.
-    """
-    ran, told = _ran(supernet, found), advancing(listener)
-    outcomes: dict[Split, list[RunOutcome]] = {"validation": on_validation}
-    for part, samples in rule.task.measured.items():
-        if part == "validation":
-            continue
-        try:
-            outcomes[part] = run_cascades(supernet, rule, samples, ran, form, device, memory, told)
-        except (NetstitchError, RuntimeError) as error:
-            text = f"cascades were not measured on {part} samples: {one_line(error)}"
-            listener(Message(text, warning=True))
-            break
-    return Measured(supernet, cost, ran, outcomes, _ensemble(supernet))
-
-
 def _with_cascades(front: Front, found: Families, measured: Measured) -> Front:
-    """Return the front with what was found, labelled by rising mean cost."""
+    """Return the front with exits and cascades, labelled by rising mean cost."""
     exits = [measured.exit_point(one) for one in found.exits]
     searched = (*front.points, *front.unconfirmed)
     static = _static(front, [*searched, *exits])
@@ -301,13 +290,13 @@ def _with_cascades(front: Front, found: Families, measured: Measured) -> Front:
 
 
 def _searched(front: Front) -> Front:
-    """Return a front as its search found it, without exits and cascades."""
+    """Return the front as the search found it, without exits and cascades."""
     found = (*front.points, *front.beaten, *front.unconfirmed)
     return _static(front, [point for point in found if point.exit is None])
 
 
 def _static(front: Front, points: Iterable[FrontPoint]) -> Front:
-    """Return a front of some networks, otherwise like another."""
+    """Return a front like another, of other points and without cascades."""
     return make_front(
         points,
         front.references,

@@ -1,11 +1,11 @@
-"""The choice that holds, of tens of thousands of cascades and thresholds.
+"""Choosing a few of tens of thousands of cascades without overfitting the validation samples.
 
-The best of so many by the labels of some thousand samples are mostly lucky: at the top they lose
-half a point and more on other samples. So labels have no say between them but through two numbers a
-network, its temperature and, for references, their loss: an answer counts as much as the reference
-of the least loss takes it to be right (`Answers`), which varies far less than a label. Thresholds
-stand on a coarse grid, and of the front a few cascades are kept, those that hold most of its
-hypervolume.
+The most accurate of so many on some thousand samples are mostly lucky: at the top they lose half a
+point and more on other samples. So an answer is not scored by its label, but by the probability
+that the reference of the least loss, calibrated, gives to it (`Answers`), which varies far less.
+Labels count only through two numbers a network: its temperature and, for references, their loss.
+Thresholds stand on a coarse grid, and of the front those few cascades are kept that hold most of
+its hypervolume.
 `benchmarks/cascade_choice.py` measures what this is worth beside other rules.
 """
 
@@ -18,9 +18,9 @@ from netstitch.cascades.drafts import NONE, Drafts
 from netstitch.cascades.stage_table import StageTable
 
 KEPT = 24
-"""Cascades and single networks that are kept of a front."""
+"""The most cascades and single networks that are kept."""
 BELOW = 0.1
-"""Hypervolumes count from this far under the score that fronts are shown from."""
+"""How far the reference score of hypervolumes is under that from which fronts are drawn."""
 BEYOND = 1.1
 """Hypervolumes end at this many times the cost of the dearest reference."""
 
@@ -41,10 +41,10 @@ def choose_drafts(table: StageTable, found: Drafts, references: Sequence[int]) -
 
 
 def thinned(drafts: Drafts, count: int, floor: float, ceiling: float) -> Drafts:
-    """Return the `count` of the front over a score that have the most hypervolume together.
+    """Return the `count` drafts of the front that have the most hypervolume together.
 
-    Exact, by dynamic programming: the best so many of which the dearest is known follow from the
-    best with one less.
+    Exact, by dynamic programming: the best sets of k that end with a given draft follow from the
+    best sets of k - 1.
     """
     front = drafts.undominated
     front = front.taken(front.score > floor)

@@ -8,7 +8,7 @@ from netstitch.cascades.pairs import cut
 from netstitch.cascades.stage_table import StageTable
 
 SHARES = tuple(np.linspace(0.02, 0.98, 33).tolist())
-"""Shares of samples that go on, of which there are rows, about."""
+"""The shares of samples that go on, about, at the rows of a curve."""
 
 
 def curve_of(table: StageTable, draft: Drafts, index: int) -> tuple[CurveRow, ...]:

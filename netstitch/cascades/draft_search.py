@@ -8,15 +8,15 @@ from netstitch.cascades.drafts import Drafts, joined
 from netstitch.cascades.extending import EXTENDED, extended
 from netstitch.cascades.pairs import all_pairs, with_means
 from netstitch.cascades.stage_table import StageTable, silent
-from netstitch.events import Progress
+from netstitch.events import ProgressCallback
 
 
 def search_drafts(
-    table: StageTable, candidates: Sequence[int], stages: int, told: Progress = silent
+    table: StageTable, candidates: Sequence[int], stages: int, told: ProgressCallback = silent
 ) -> Drafts:
-    """Return cascades of candidates, those among them that nothing of a kind dominates.
+    """Return cascades of candidates, less those that a cascade of the same kind dominates.
 
-    Single candidates are among them.
+    Single candidates are among them, as cascades of one stage.
     """
     sure = [one for one in candidates if not np.isnan(table.confidence[one]).any()]
     pairs = all_pairs(

@@ -1,4 +1,4 @@
-"""Drafts: very many cascades as arrays, with what they come to on some samples."""
+"""Drafts: very many cascades as arrays, with their cost and score on some samples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -14,11 +14,11 @@ NONE = -1
 
 @dataclass(frozen=True, eq=False)
 class Drafts:
-    """Cascades of candidates, k of them; a single candidate is one of one stage.
+    """k cascades of candidates; a single candidate is a cascade of one stage.
 
     Attributes:
         stages: (k, 3), indices of candidates; NONE behind the last stage.
-        mean: (k, 3), whether a stage answers with the mean of networks' outputs so far.
+        mean: (k, 3), whether a stage answers with the mean of the outputs so far.
         thresholds: (k, 2); NaN behind the last one.
         cost: (k,), the mean over samples.
         score: (k,), the mean over samples.
@@ -34,11 +34,11 @@ class Drafts:
         return len(self.cost)
 
     def taken(self, chosen: NDArray[np.integer] | NDArray[np.bool_]) -> "Drafts":
-        """Return those at indices, or where a mask is true."""
+        """Return the drafts at indices, or where a mask is true."""
         return Drafts(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
     def measured(self, cost: NDArray[np.float64], score: NDArray[np.float64]) -> "Drafts":
-        """Return the same cascades with what they come to on other samples."""
+        """Return the same cascades with other costs and scores."""
         return Drafts(self.stages, self.mean, self.thresholds, cost, score)
 
     @property
@@ -50,12 +50,12 @@ class Drafts:
         return kept.taken(np.argsort(kept.cost, kind="stable"))
 
     def path(self, index: int) -> tuple[int, ...]:
-        """Return the candidates that one runs, in their order."""
+        """Return the candidates of one cascade, in their order."""
         return tuple(stage for stage in self.stages[index].tolist() if stage != NONE)
 
 
 def undominated(cost: NDArray[np.float64], score: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return (k,) what nothing else beats in cost and score; of equal ones the first."""
+    """Return (k,) bool: which are Pareto-optimal in cost and score; of equal ones the first."""
     points = np.column_stack([cost, score])
     kept: NDArray[np.bool_] = moocore.is_nondominated(points, maximise=[False, True])
     return kept

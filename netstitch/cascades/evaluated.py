@@ -1,4 +1,4 @@
-"""Results of a search, from which stages of cascades are chosen."""
+"""Genotypes with their scores, from which stages of cascades are chosen."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class Evaluated:
 
     Attributes:
         genotypes: (n, l).
-        scores: (n,), the score that the search made large; of those that ended early, the best
-            that it can be; NaN where an evaluation failed.
+        scores: (n,), the search's objective; where an evaluation ended early, its upper bound;
+            NaN where it failed.
     """
 
     genotypes: NDArray[np.integer[Any]]
@@ -40,7 +40,7 @@ def evaluate(
     form: NumericsConfig,
     device: torch.device | str,
 ) -> Evaluated:
-    """Return genotypes with their scores on validation samples, which are measured.
+    """Measure genotypes on validation samples.
 
     Raises:
         StitchingError: One is no genotype of the supernet.

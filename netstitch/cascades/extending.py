@@ -1,4 +1,4 @@
-"""Cascades of three stages: the best pairs with a stage more, behind or before."""
+"""Cascades of three stages: the best pairs, with one more stage behind or before."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -10,9 +10,9 @@ from netstitch.cascades.pairs import Cut, cut
 from netstitch.cascades.stage_table import StageTable
 
 EXTENDED = 50
-"""Pairs that are extended."""
+"""The most pairs that are extended."""
 MEANS = 40
-"""Cascades of three stages of which the mean answer of the last stage is tried."""
+"""The most cascades of three stages that are tried with a mean as the last answer."""
 
 
 def extended(
@@ -22,7 +22,7 @@ def extended(
     lasts: Sequence[int],
     told: Callable[[int], None],
 ) -> Drafts:
-    """Return cascades of three stages: the best pairs with each candidate behind, and before.
+    """Return cascades of three stages: the best pairs with each candidate behind and before them.
 
     Args:
         table: The candidates.
@@ -45,7 +45,7 @@ def extended(
 def _with_last(
     table: StageTable, parted: Cut, pair: tuple[int, int], lasts: NDArray[np.int64]
 ) -> Iterator[Drafts]:
-    """Yield a pair with each of some candidates as a third stage, by the pair's thresholds."""
+    """Yield a pair, at each of its thresholds, with each candidate as the third stage."""
     first = pair[0]
     count = len(parted.order)
     answered = table.answer(pair, False)
@@ -72,7 +72,7 @@ def _with_last(
 def _with_first(
     table: StageTable, cuts: dict[int, Cut], pair: tuple[int, int], firsts: Sequence[int]
 ) -> Iterator[Drafts]:
-    """Yield a pair, by its thresholds, with each of some candidates before it."""
+    """Yield a pair, at each of its thresholds, with each candidate before it."""
     second, third = pair
     parted = cuts[second]
     score, reached = _outcomes(table, parted, pair)
@@ -96,7 +96,7 @@ def _with_first(
 def _outcomes(
     table: StageTable, parted: Cut, pair: tuple[int, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (p, n) how right a pair is at each threshold, and whether it runs its second stage."""
+    """Return a pair's scores (p, n) at p thresholds, and which samples reach its second stage."""
     first, second = pair
     place = np.empty(len(parted.order), np.int64)
     place[parted.order] = np.arange(len(parted.order))
@@ -106,7 +106,7 @@ def _outcomes(
 
 
 def _last_means(table: StageTable, best: Drafts) -> Iterator[Drafts]:
-    """Yield the best cascades of three stages with the mean as the last stage's answer."""
+    """Yield the best cascades of three stages, with the mean of outputs as the last answer."""
     three = np.flatnonzero((best.stages >= 0).all(1))
     for index in three[np.argsort(-best.score[three], kind="stable")][:MEANS]:
         if table.answer(best.path(index), True) is None:

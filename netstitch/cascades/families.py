@@ -1,4 +1,4 @@
-"""Three families of cascades, found in one way: plain ones, plain ones with exits, and all."""
+"""Three families of cascades by their stages: references, references and exits, and all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from netstitch.cascades.draft_search import search_drafts
 from netstitch.cascades.drafts import Drafts
 from netstitch.cascades.stage_table import StageTable, silent
 from netstitch.cascades.terms import Stage
-from netstitch.events import Progress
+from netstitch.events import ProgressCallback
 from netstitch.stitching.cascade import Cascade, CascadeStage
 from netstitch.stitching.exit import Exit
 
@@ -20,13 +20,13 @@ Curves = dict[Cascade, tuple[CurveRow, ...]]
 
 @dataclass(frozen=True)
 class Families:
-    """Cascades that nothing else of their family beats; see `choose_drafts`.
+    """The cascades that `choose_drafts` keeps of each family, with their curves.
 
     Attributes:
-        plain: Of the references.
-        with_exits: Of the references and exits.
-        every: Of all candidates.
-        exits: Exits that no other candidate beats alone.
+        plain: Their stages are references.
+        with_exits: References and exits.
+        every: All candidates.
+        exits: The exits that no other single candidate beats.
     """
 
     plain: Curves
@@ -36,7 +36,7 @@ class Families:
 
     @property
     def apart(self) -> list[Cascade]:
-        """Those with exits, unless they are all that there is since no stage has stitches."""
+        """The cascades with exits; none where nothing is stitched, since `every` is the same."""
         same = list(self.with_exits) == list(self.every)
         return [] if same else [one for one in self.with_exits if one.exits]
 
@@ -46,7 +46,7 @@ def find_families(
     stages: Sequence[Stage],
     references: Sequence[int],
     most: int,
-    told: Progress = silent,
+    told: ProgressCallback = silent,
 ) -> Families:
     """Return the cascades of each family.
 
@@ -55,7 +55,7 @@ def find_families(
         stages: The candidates.
         references: Those of them that are references.
         most: The most stages of a cascade.
-        told: How far it is.
+        told: Called with progress.
     """
     exits = [i for i, stage in enumerate(stages) if isinstance(stage.subnetwork, Exit)]
     every = range(len(stages))
@@ -81,7 +81,7 @@ def find_families(
 
 
 def as_cascade(table: StageTable, stages: Sequence[Stage], drafts: Drafts, index: int) -> Cascade:
-    """Return a draft as a cascade, with the temperatures of its terms."""
+    """Return one draft as a cascade, with the temperatures of its terms."""
     path = drafts.path(index)
     temperatures = table.answers.temperatures
     made = []

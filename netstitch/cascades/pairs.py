@@ -11,12 +11,12 @@ from netstitch.cascades.stage_table import StageTable
 from netstitch.cascades.thresholds import GOING_ON, thresholds_of
 
 MEANS = 40
-"""Pairs of which the mean answer is tried."""
+"""The most pairs that are tried with a mean as the second answer."""
 
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """A candidate as first stage: its samples by falling confidence, and where they are parted.
+    """A candidate as first stage: samples by falling confidence, and the thresholds tried.
 
     Attributes:
         order: (n,), samples, the surest first.
@@ -49,7 +49,7 @@ class Cut:
 
 
 def cut(confidence: NDArray[np.float32], going_on: Sequence[float] = GOING_ON) -> Cut:
-    """Return how (n,) confidences part samples; those that are not numbers do not."""
+    """Return the thresholds of (n,) confidences; there are none where any is NaN."""
     if np.isnan(confidence).any():
         return Cut(np.arange(len(confidence)), np.zeros(0, np.float32), np.zeros(0, np.int64))
     return Cut(np.argsort(-confidence, kind="stable"), *thresholds_of(confidence, going_on))
@@ -57,10 +57,10 @@ def cut(confidence: NDArray[np.float32], going_on: Sequence[float] = GOING_ON) -
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """The outcomes of all pairs.
+    """All pairs.
 
     Attributes:
-        drafts: Of each first stage, the cascades that no other of it dominates.
+        drafts: For each first stage, its undominated cascades.
         ranked: (k, 2), pairs, the best ones first.
     """
 
@@ -71,9 +71,9 @@ class Pairs:
 def all_pairs(
     table: StageTable, firsts: Sequence[int], seconds: Sequence[int], told: Callable[[int], None]
 ) -> Pairs:
-    """Return what each pair of candidates comes to at each threshold.
+    """Measure each pair of candidates at each threshold.
 
-    A pair is the better, the less its best threshold stands behind the front of all pairs.
+    Pairs are ranked by the gap in score between their best threshold and the front of all pairs.
 
     Args:
         table: The candidates.
@@ -114,7 +114,7 @@ def all_pairs(
 def _behind(
     front: Drafts, cost: NDArray[np.float64], score: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return (m,) how far the best of (m, q) cascades stands behind a front, in score."""
+    """Return (m,) the least gap in score between each row of (m, q) cascades and a front."""
     if not score.size:
         return np.full(len(score), np.inf)
     place = np.searchsorted(front.cost, cost, side="right") - 1
@@ -124,7 +124,7 @@ def _behind(
 
 
 def with_means(table: StageTable, ranked: NDArray[np.int64]) -> Drafts:
-    """Return cascades of the best pairs whose second stage answers with the mean of outputs."""
+    """Return the best pairs, with the mean of outputs as the second stage's answer."""
     found, tried = [], 0
     for first, second in ranked.tolist():
         answered = table.answer((first, second), True)

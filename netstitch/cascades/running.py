@@ -1,4 +1,4 @@
-"""Running cascades on samples: outputs of their terms, a block of samples at a time."""
+"""Runs cascades on samples, a block at a time: outputs of networks, answers, decisions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from netstitch.errors import StitchingError
 from netstitch.evaluation import NumericsConfig
 from netstitch.evaluation.measured_output import measured_shape
 from netstitch.evaluation.metrics import Metrics, measures_of, metrics_of
-from netstitch.events import Progress
+from netstitch.events import ProgressCallback
 from netstitch.stitching.cascade import Cascade, CascadeStage
 from netstitch.stitching.cascade_terms import Term
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples
 from netstitch.tasks.task_outputs import check_finite
 
-Runnable = Cascade | CascadeStage
+CascadeOrStage = Cascade | CascadeStage
 """A cascade, or a subnetwork that answers all samples alone."""
 
 
@@ -34,7 +34,7 @@ class RunOutcome:
     """The outcome of a cascade on n samples.
 
     Attributes:
-        metrics: Of its answers.
+        metrics: The measures of its answers.
         left: (n,), the stage at which each sample left.
     """
 
@@ -47,8 +47,8 @@ class RunOutcome:
         return tuple((counts / len(self.left)).tolist())
 
 
-def stages_of(supernet: Supernet, one: Runnable) -> list[Stage]:
-    """Return the stages of a cascade, or of a subnetwork alone.
+def stages_of(supernet: Supernet, one: CascadeOrStage) -> list[Stage]:
+    """Return the stages of a cascade, or the one of a subnetwork alone.
 
     Raises:
         StitchingError: A stage is no subnetwork of the supernet, or its temperatures are not one
@@ -79,9 +79,9 @@ def answers_of(
     outputs: Mapping[Term, Tensor],
     rule: AnswerRule,
 ) -> Iterator[tuple[Tensor, list[Tensor]]]:
-    """Yield each stage's (n, classes, ...) answer to all samples, and what agreement is between.
+    """Yield each stage's answer (n, classes, ...) to all samples, and the outputs that may agree.
 
-    The latter are the stage's last output and, where there is one, the output computed before.
+    These are the stage's last output and, before it, the one computed before, if there is one.
     """
     scaled: dict[Term, Tensor] = {}
     for place, (made, own) in enumerate(zip(stages, given, strict=True)):
@@ -95,7 +95,7 @@ def answers_of(
 
 
 def run_on_outputs(
-    one: Runnable,
+    one: CascadeOrStage,
     stages: Sequence[Stage],
     outputs: Mapping[Term, Tensor],
     rule: AnswerRule,
@@ -120,18 +120,18 @@ def run_cascades(
     supernet: Supernet,
     rule: AnswerRule,
     samples: Samples,
-    cascades: Sequence[Runnable],
+    cascades: Sequence[CascadeOrStage],
     form: NumericsConfig,
     device: torch.device | str,
     memory: int,
-    told: Progress = silent,
+    told: ProgressCallback = silent,
     *,
     known: Mapping[Term, Tensor] = MappingProxyType({}),
 ) -> list[RunOutcome]:
-    """Return what cascades come to on samples, and subnetworks that answer all of them alone.
+    """Measure cascades, and subnetworks alone, on samples.
 
-    No more than about `memory` bytes of outputs are held besides those that are known already, of
-    all samples; others are computed.
+    Outputs that are not in `known`, which has those of all samples, are computed; about `memory`
+    bytes of them are held at a time.
 
     Raises:
         DataError: Outputs are not finite.
@@ -147,9 +147,10 @@ def run_cascades(
     values: list[list[list[Tensor]]] = [[] for _ in cascades]
     left: list[list[Tensor]] = [[] for _ in cascades]
     for start in range(0, len(samples), size):
-        block = samples.taken(torch.arange(start, min(start + size, len(samples))))
+        rows = slice(start, start + size)
+        block = samples.part(rows)
         told(start, len(samples), f"cascades on {samples.name} samples")
-        outputs = {term: known[term][start : start + size] for term in terms if term in known}
+        outputs = {term: known[term][rows] for term in terms if term in known}
         if missing:
             out = torch.empty(len(missing), len(block), *shape)
             outputs |= compute_terms(supernet, rule.task, block, missing, form, device, out)

@@ -1,7 +1,8 @@
-"""Costs of stages beyond what earlier stages computed.
+"""The costs that stages add to earlier ones, whose tensors they reuse.
 
-For a cost that is a sum of parts by content, what subnetworks have in common is a matter of sets,
-and tens of thousands of pairs are a few products of matrices. Any other cost is asked for each.
+Where a cost is a sum over operations, the share that subnetworks have in common is an intersection
+of sets, and tens of thousands of pairs are a few matrix products. Any other cost is computed for
+each union of subnetworks.
 """
 
 from abc import ABC, abstractmethod
@@ -24,18 +25,18 @@ class StageCosts(ABC):
     @property
     @abstractmethod
     def whole(self) -> Values:
-        """(m,), the cost of each alone."""
+        """The cost (m,) of each alone."""
 
     @abstractmethod
     def beyond(self, earlier: Sequence[int]) -> Values:
-        """Return (m,) what each costs beyond what earlier stages, one or more, computed."""
+        """Return (m,) the cost that each adds to one or more earlier stages."""
 
     @abstractmethod
     def beyond_each(self, earlier: int, one: int) -> Values:
-        """Return (m,) what one costs beyond an earlier stage and each of the subnetworks."""
+        """Return (m,) the cost that `one` adds to an earlier stage and each subnetwork."""
 
     def along(self, stages: Sequence[int]) -> tuple[float, ...]:
-        """Return what each of some stages costs beyond the ones before it."""
+        """Return the cost that each stage adds to those before it."""
         first, *others = stages
         found = [float(self.whole[first])]
         for place, stage in enumerate(others, start=1):
@@ -47,7 +48,7 @@ class SummedCosts(StageCosts):
     """Costs that are sums of parts.
 
     Args:
-        parts: Those of each subnetwork, by content.
+        parts: The cost of each subnetwork's operations, by their content.
     """
 
     def __init__(self, parts: Sequence[Mapping[Hashable, float]]) -> None:
@@ -64,11 +65,11 @@ class SummedCosts(StageCosts):
 
     @property
     def whole(self) -> Values:
-        """(m,), the cost of each alone."""
+        """The cost (m,) of each alone."""
         return self._whole
 
     def beyond(self, earlier: Sequence[int]) -> Values:
-        """Return (m,) what each costs beyond what earlier stages, one or more, computed."""
+        """Return (m,) the cost that each adds to one or more earlier stages."""
         if len(earlier) == 1:
             pairs: Values = self._whole - self._shared[earlier[0]]
             return pairs
@@ -77,18 +78,18 @@ class SummedCosts(StageCosts):
         return found
 
     def beyond_each(self, earlier: int, one: int) -> Values:
-        """Return (m,) what one costs beyond an earlier stage and each of the subnetworks."""
+        """Return (m,) the cost that `one` adds to an earlier stage and each subnetwork."""
         own = self._sizes * self._has[one] * (1 - self._has[earlier])
         found: Values = own.sum() - self._has @ own
         return found
 
 
 class AskedCosts(StageCosts):
-    """Costs that are asked for, each union once.
+    """Costs that are computed for each union of subnetworks, each once.
 
     Args:
-        supernet: What the subnetworks are of.
-        cost: What is asked.
+        supernet: The supernet.
+        cost: The cost.
         subnetworks: Genotypes and exits.
     """
 
@@ -104,16 +105,16 @@ class AskedCosts(StageCosts):
 
     @property
     def whole(self) -> Values:
-        """(m,), the cost of each alone."""
+        """The cost (m,) of each alone."""
         return self._whole
 
     def beyond(self, earlier: Sequence[int]) -> Values:
-        """Return (m,) what each costs beyond what earlier stages, one or more, computed."""
+        """Return (m,) the cost that each adds to one or more earlier stages."""
         before = frozenset(earlier)
         return np.array([self._more(before, one) for one in self._every])
 
     def beyond_each(self, earlier: int, one: int) -> Values:
-        """Return (m,) what one costs beyond an earlier stage and each of the subnetworks."""
+        """Return (m,) the cost that `one` adds to an earlier stage and each subnetwork."""
         return np.array([self._more(frozenset([earlier, each]), one) for each in self._every])
 
     def _more(self, before: frozenset[int], one: int) -> float:

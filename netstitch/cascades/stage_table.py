@@ -1,4 +1,4 @@
-"""Candidates as stages: how sure each is of each validation sample, how right, and at what cost."""
+"""Candidates as stages: confidence, score and cost of each on each validation sample."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from netstitch.cascades.answers import AnswerRule
 from netstitch.cascades.drafts import Drafts, make_drafts
 from netstitch.cascades.stage_costs import StageCosts
 from netstitch.cascades.terms import Stage, averaged, terms_of
-from netstitch.events import Progress, advancing, ignore
+from netstitch.events import ProgressCallback, advancing, ignore
 from netstitch.stitching.cascade import Confidence
 from netstitch.stitching.cascade_terms import Term
 from netstitch.tasks import Task
@@ -23,30 +23,27 @@ BLOCK = 8_000_000
 number of samples."""
 
 Answered = tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]
-"""An answer to each of n samples, as (n,) each: its sureness, what it counts for the choice, and
-how right it is."""
+"""Confidence, score and correctness of an answer, (n,) each."""
 
 silent = advancing(ignore)
-"""Progress that nobody is told of."""
+"""A progress callback that does nothing."""
 
 
 class Answers:
-    """Answers of candidates on all samples, each worked out once, where it is first needed.
+    """Answers of candidates on all samples, each computed when it is first needed.
 
-    An answer counts as much as the likeliest reference, all being calibrated, takes it to be right
-    (`Task.likely`): so far less is owed to chance than where a label decides. Where the task cannot
-    tell, it counts as its label says.
-
-    The likeliest reference is that of the least mean of the task's cross-entropy of each sample;
-    of its loss, where it has none.
+    The score of an answer is the probability that the best reference, calibrated, gives to it
+    (`Task.likely`), which varies less than a label does; for tasks without that, it is its
+    correctness. The best reference is that of the least mean cross-entropy, or the least loss for
+    tasks without cross-entropy.
 
     Args:
         stages: The candidates.
-        outputs: Of each term, (n, classes, ...).
+        outputs: The outputs (n, classes, ...) of each term.
         labels: (n, ...).
-        rule: How terms become answers.
-        scored: What says how right they are.
-        references: Those of the candidates that are references.
+        rule: Turns terms into answers.
+        scored: Measures correctness.
+        references: The candidates that are references, by index.
     """
 
     def __init__(
@@ -74,7 +71,7 @@ class Answers:
         return self._rule.kind
 
     def __call__(self, path: tuple[int, ...], mean: bool) -> Answered | None:
-        """Return the answer of the last of some stages; None for a mean that is its own answer."""
+        """Return the last stage's answer; None for a mean of its own terms alone."""
         chosen = [self._stages[one] for one in path]
         terms = averaged(chosen) if mean else chosen[-1].terms
         if terms is None:
@@ -138,13 +135,13 @@ class StageTable:
     """m candidates on n samples.
 
     Attributes:
-        confidence: (m, n), how sure the own answers are.
-        score: (m, n), what they count for the choice.
-        right: (m, n), how right they are.
-        costs: Of the candidates.
-        answers: Of candidates on all samples, for those that depend on earlier stages.
-        rows: Which of all samples these are.
-        labelled: The scores are how right answers are.
+        confidence: (m, n), the confidence of each candidate's own answers.
+        score: (m, n), their scores, by which cascades are chosen.
+        right: (m, n), their correctness by labels.
+        costs: The costs of the candidates.
+        answers: On all samples, for answers that depend on earlier stages.
+        rows: The indices of these samples among all.
+        labelled: Whether `score` is `right`.
     """
 
     confidence: NDArray[np.float32]
@@ -156,11 +153,11 @@ class StageTable:
     labelled: bool = False
 
     def by_labels(self) -> "StageTable":
-        """Return the same with scores that say how right answers are."""
+        """Return the table with correctness by labels as scores."""
         return replace(self, score=self.right, labelled=True)
 
     def taken(self, rows: NDArray[np.integer]) -> "StageTable":
-        """Return the same on some of its samples; one may be there several times."""
+        """Return the table of some of its samples, which may repeat."""
         return replace(
             self,
             confidence=self.confidence[:, rows],
@@ -172,9 +169,9 @@ class StageTable:
     def answer(
         self, path: tuple[int, ...], mean: bool
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]] | None:
-        """Return how sure the last of some stages is, and its score, (n,) each.
+        """Return confidence and score, (n,) each, of the last stage's answer after the others.
 
-        None for a mean answer that is its own.
+        None for a mean of its own terms alone.
         """
         found = self.answers(path, mean)
         if found is None:
@@ -184,7 +181,7 @@ class StageTable:
 
     @cached_property
     def alone(self) -> Drafts:
-        """Each candidate as it is, without a cascade."""
+        """The candidates as drafts of one stage."""
         every = np.arange(len(self.score))[:, None]
         none = np.zeros((len(every), 0))
         return make_drafts(every, none, self.costs.whole, self.score.mean(1))
@@ -192,9 +189,9 @@ class StageTable:
     def outcome(
         self, draft: Drafts, index: int, *, going_on: bool = False
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Return (n,) how right a draft's answers are, and at which stage each sample left.
+        """Return the scores (n,) of a draft's answers, and the stage at which each sample left.
 
-        Where samples are told to go on, none leaves at the first stage.
+        With `going_on`, no sample leaves at the first stage.
         """
         path = draft.path(index)
         score, left = np.zeros(len(self.rows)), np.zeros(len(self.rows), np.int64)
@@ -212,7 +209,7 @@ class StageTable:
         return score, left
 
     def remeasured(self, drafts: Drafts) -> Drafts:
-        """Return drafts with what they come to on these samples."""
+        """Return drafts with their costs and scores on these samples."""
         cost, score = np.zeros(len(drafts)), np.zeros(len(drafts))
         for index in range(len(drafts)):
             right, left = self.outcome(drafts, index)
@@ -224,9 +221,9 @@ class StageTable:
 
 
 def stage_table(
-    stages: Sequence[Stage], answers: Answers, costs: StageCosts, told: Progress = silent
+    stages: Sequence[Stage], answers: Answers, costs: StageCosts, told: ProgressCallback = silent
 ) -> StageTable:
-    """Return the table of all samples; own answers are worked out now."""
+    """Return the table of all samples; the candidates' own answers are computed now."""
     found = []
     for index in range(len(stages)):
         answered = answers((index,), False)

@@ -1,4 +1,4 @@
-"""Outputs of terms on samples, what they have in common computed once, in bounded memory."""
+"""Outputs of terms on samples: shared work is done once, and memory is bounded."""
 
 import shutil
 import tempfile
@@ -14,7 +14,7 @@ from netstitch.cascades.stage_table import silent
 from netstitch.cascades.terms import Stage, terms_of
 from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, NumericsConfig
-from netstitch.events import Progress
+from netstitch.events import ProgressCallback
 from netstitch.stitching.cascade_terms import Term
 from netstitch.stitching.exit import Exit
 from netstitch.supernet.supernet import Supernet
@@ -29,10 +29,10 @@ OF_DISK = 0.5
 def fitting_stages(
     stages: Sequence[Stage], bytes_of_term: int, memory: int
 ) -> tuple[Sequence[Stage], bool]:
-    """Return the first stages whose terms memory and disk hold, and whether memory alone does.
+    """Return as many stages as memory or disk can hold outputs of, and whether memory can.
 
     Raises:
-        SearchError: They do not hold those of two stages.
+        SearchError: There is no room for those of two stages.
     """
     if len(terms_of(stages)) * bytes_of_term <= memory:
         return stages, True
@@ -51,7 +51,7 @@ def fitting_stages(
 
 @contextmanager
 def held(count: int, shape: Sequence[int], in_memory: bool) -> Iterator[Tensor]:
-    """Give a tensor (count, ...) to fill: in memory, or in a file that is removed afterwards."""
+    """Give an empty tensor (count, *shape) in memory, or in a file that is removed afterwards."""
     if in_memory:
         yield torch.empty(count, *shape)
         return
@@ -68,9 +68,9 @@ def compute_terms(
     form: NumericsConfig,
     device: torch.device | str,
     out: Tensor,
-    told: Progress = silent,
+    told: ProgressCallback = silent,
 ) -> Mapping[Term, Tensor]:
-    """Return the outputs (n, ...) of each term, which are written into `out`, (terms, n, ...).
+    """Return the outputs (n, ...) of each term; they are views of `out`, (terms, n, ...).
 
     Raises:
         DataError: Outputs are not of the task.

@@ -1,4 +1,4 @@
-"""Stages in normal form, so that equal terms are equal tensors, and the terms that they average."""
+"""Stages, and the terms (outputs) that they average, in a normal form that finds equal ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -31,10 +31,9 @@ def terms_of(stages: Sequence[Stage]) -> list[Term]:
 
 
 def averaged(stages: Sequence[Stage]) -> tuple[Term, ...] | None:
-    """Return the terms that the last stage's mean answer averages: distinct ones of networks.
+    """Return the distinct terms that the last stage's mean answer averages.
 
-    None where that is no other than its own answer, or where the last stage is no basis network's
-    end.
+    None where that is its own answer already, and where it is an exit.
     """
     own = stages[-1].terms
     if any(term.network is None for term in own):

@@ -1,6 +1,6 @@
-"""Thresholds that are tried: on a coarse grid of shares, midway between neighbouring confidences.
+"""The thresholds that are tried: on a coarse grid of shares, midway between two confidences.
 
-So a cascade does not owe its accuracy to a threshold that parts two samples just so.
+A cascade then does not owe its accuracy to a threshold that fits single samples.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 GOING_ON = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.2, 0.27, 0.35, 0.45, 0.55, 0.65, 0.75, 0.9)
-"""Shares of samples, about, that a stage leaves to the next."""
+"""Shares of samples that go on to the next stage, about."""
 
 
 def thresholds_of(
@@ -17,8 +17,8 @@ def thresholds_of(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return (q,) thresholds, and how many samples leave at each, of (n,) confidences.
 
-    Thresholds are exact in float32, as confidences are, and in (0, 1). Of shares between which no
-    two confidences differ, one is tried.
+    Thresholds are exact in float32, as confidences are, and in (0, 1). Shares that give one
+    threshold count once.
     """
     ordered = np.sort(confidence)[::-1]
     borders = np.flatnonzero(ordered[:-1] > ordered[1:]) + 1  # so many samples leave

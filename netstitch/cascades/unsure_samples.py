@@ -18,7 +18,7 @@ from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples, Task
 
 UNSURE = 0.3
-"""The share of the samples that go on from a first stage, about as of cascades worth having."""
+"""The share of samples that count as unsure, about as many as go on in a good cascade."""
 
 
 def scorer_on_unsure(
@@ -29,7 +29,7 @@ def scorer_on_unsure(
     form: NumericsConfig,
     device: torch.device | str,
 ) -> Scorer:
-    """Return what scores genotypes on the validation samples that cheap stages are unsure of."""
+    """Return a function that scores genotypes on the samples that cheap stages are unsure of."""
 
     def score(genotypes: np.ndarray) -> np.ndarray:
         unsure = unsure_samples(supernet, rule, rule.task.validation, cost, form, device)
@@ -48,8 +48,8 @@ def unsure_samples(
 ) -> Samples:
     """Return the share UNSURE of the samples that cheap stages are least sure of, in their order.
 
-    A sample's place is the mean of its ranks by what each stage is sure of; of agreement, which
-    takes two stages, by their largest probabilities.
+    Samples are ordered by the mean of their ranks in the stages' confidences; instead of agreement,
+    which takes two stages, the largest probability is taken.
     """
     terms = terms_of(cheapest_stages(supernet, cost))
     out = torch.empty(len(terms), len(samples), *measured_shape(supernet, rule.task))

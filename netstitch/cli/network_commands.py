@@ -7,6 +7,7 @@ from pathlib import Path
 
 from netstitch.cli.options import (
     ALL_FORMATS,
+    ChoiceOptions,
     ExperimentOptions,
     FinishedFolder,
     Folder,
@@ -68,12 +69,7 @@ def match_command(
 def export(
     run: FinishedFolder,
     *,
-    max_macs: str | None = None,
-    max_cost: str | None = None,
-    max_mean_cost: str | None = None,
-    max_worst_case: str | None = None,
-    min_accuracy: float | None = None,
-    point: str | None = None,
+    choice: ChoiceOptions | None = None,
     output: Folder = None,
     formats: Formats = ALL_FORMATS,
     recalibrate: bool = False,
@@ -87,20 +83,6 @@ def export(
 
     Parameters
     ----------
-    max_macs: str
-        The most accurate network of at most so many multiply-adds, such as 5M or 1.2G.
-    max_cost: str
-        The same of the cost that the run searched with, in its unit.
-    max_mean_cost: str
-        The most accurate network or cascade of at most this mean cost over validation samples.
-    max_worst_case: str
-        The most accurate network or cascade that costs at most this for any sample; with an
-        accuracy, the one with the least mean cost.
-    min_accuracy: float
-        The network or cascade with the least mean cost of at least this validation accuracy, such
-        as 0.93.
-    point: str
-        The network called P3 (or 3) in the run's table, or the cascade called C3.
     output: Path
         New folder; by default RUN/export-POINT.
     recalibrate: bool
@@ -114,14 +96,9 @@ def export(
     from netstitch.runs.recorded_run import export_recorded, open_run
 
     opened = open_run(run, trust=trust, again=again("--trust"))
-    limits = {
-        "max_macs": max_macs,
-        "max_cost": max_cost,
-        "max_mean_cost": max_mean_cost,
-        "max_worst_case": max_worst_case,
-    }
-    amounts = {name: parse_amount(text) for name, text in limits.items() if text is not None}
-    chosen = opened.front.pick(min_accuracy=min_accuracy, point=point, **amounts)
+    choice = choice or ChoiceOptions()
+    amounts = {name: parse_amount(text) for name, text in choice.limits.items()}
+    chosen = opened.front.pick(min_accuracy=choice.min_accuracy, point=choice.point, **amounts)
     folder = run / f"export-{chosen.label}" if output is None else output
     with listening() as listener:
         exported = export_recorded(

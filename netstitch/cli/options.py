@@ -23,12 +23,12 @@ SWEEP = "sweep"
 BITS = 64
 
 
-def parse_whole(kind: Any, tokens: Sequence[Token]) -> int:
+def parse_whole(kind: object, tokens: Sequence[Token]) -> int:
     """Return the number of an option; raises ValueError, which becomes a line, for any other."""
     return _whole(tokens[0].value, "a whole number")
 
 
-def parse_size(kind: Any, tokens: Sequence[Token]) -> int | str:
+def parse_size(kind: object, tokens: Sequence[Token]) -> int | str:
     """Return a population size, or the word for all of them."""
     word = tokens[0].value
     return SWEEP if word == SWEEP else _whole(word, f"a whole number or {SWEEP!r}")
@@ -44,7 +44,7 @@ def _whole(word: str, expected: str) -> int:
     return number
 
 
-Whole = Annotated[int, Parameter(converter=parse_whole)]
+WholeNumber = Annotated[int, Parameter(converter=parse_whole)]
 Folder = Annotated[Path | None, Parameter(name=["--output", "-o"])]
 Formats = Annotated[
     tuple[Literal["json", "pt2", "onnx"], ...],
@@ -130,7 +130,7 @@ class ExperimentOptions:
 class BudgetOptions:
     """Keys of [search] that end it."""
 
-    evaluations: Annotated[Whole | None, _text("search.evaluations")] = None
+    evaluations: Annotated[WholeNumber | None, _text("search.evaluations")] = None
     seconds: Annotated[float | None, _text("search.seconds")] = None
 
 
@@ -168,10 +168,10 @@ class TrainingOptions:
     trained: Annotated[Literal["stitches", "all"] | None, _training("trained", name="--train")] = (
         None
     )
-    epochs: Annotated[Whole | None, _training("epochs")] = None
+    epochs: Annotated[WholeNumber | None, _training("epochs")] = None
     learning_rate: Annotated[float | None, _training("learning_rate")] = None
-    batch_size: Annotated[Whole | None, _training("batch_size")] = None
-    seed: Annotated[Whole | None, _training("seed")] = None
+    batch_size: Annotated[WholeNumber | None, _training("batch_size")] = None
+    seed: Annotated[WholeNumber | None, _training("seed")] = None
 
 
 @Parameter(name="*")
@@ -185,7 +185,7 @@ class EvaluationOptions:
     executor: Annotated[
         Literal["serial", "processes", "ray"] | None, _text("evaluation.executor")
     ] = None
-    workers: Annotated[Whole | None, _text("evaluation.workers")] = None
+    workers: Annotated[WholeNumber | None, _text("evaluation.workers")] = None
     address: Annotated[str | None, _text("evaluation.address")] = None
 
 
@@ -194,7 +194,7 @@ class EvaluationOptions:
 class UnderWayOptions(EvaluationOptions):
     """Keys of [evaluation], those among them on which the search depends."""
 
-    in_flight: Annotated[Whole | None, _text("evaluation.in_flight")] = None
+    in_flight: Annotated[WholeNumber | None, _text("evaluation.in_flight")] = None
     order: Annotated[Literal["asked", "finished"] | None, _text("evaluation.order")] = None
 
 
@@ -205,12 +205,52 @@ class CascadeOptions:
 
     stages: Annotated[Literal[2, 3] | None, _text("cascades.stages")] = None
     stitched: Annotated[bool | None, _text("cascades.stitched")] = None
-    candidates: Annotated[Whole | None, _text("cascades.candidates")] = None
+    candidates: Annotated[WholeNumber | None, _text("cascades.candidates")] = None
     confidence: Annotated[
         Literal["probability", "margin", "entropy", "agreement"] | None,
         _text("cascades.confidence"),
     ] = None
-    memory: Annotated[Whole | None, _text("cascades.memory")] = None
+    memory: Annotated[WholeNumber | None, _text("cascades.memory")] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ChoiceOptions:
+    """The one network or cascade of a front that is meant.
+
+    Parameters
+    ----------
+    max_macs: str
+        The most accurate network of at most so many multiply-adds, such as 5M or 1.2G.
+    max_cost: str
+        The same of the cost that the run searched with, in its unit.
+    max_mean_cost: str
+        The most accurate network or cascade of at most this mean cost over validation samples.
+    max_worst_case: str
+        The most accurate network or cascade that costs at most this for any sample; with an
+        accuracy, the one with the least mean cost.
+    min_accuracy: float
+        The network or cascade with the least mean cost of at least this validation accuracy, such
+        as 0.93.
+    point: str
+        The network called P3 (or 3) in the run's table, or the cascade called C3.
+    """
+
+    max_macs: str | None = None
+    max_cost: str | None = None
+    max_mean_cost: str | None = None
+    max_worst_case: str | None = None
+    min_accuracy: float | None = None
+    point: str | None = None
+
+    @property
+    def limits(self) -> dict[str, str]:
+        """The limits that are given, by name."""
+        return {
+            name: text
+            for name, text in vars(self).items()
+            if name.startswith("max_") and text is not None
+        }
 
 
 def asked_for(

@@ -17,7 +17,7 @@ from netstitch.cli.options import (
     TensorBoardFolder,
     TrustSamples,
     UnderWayOptions,
-    Whole,
+    WholeNumber,
     again,
     asked_for,
     free_folder,
@@ -27,7 +27,7 @@ from netstitch.cli.options import (
 def demo(
     *,
     output: Folder = None,
-    seed: Whole = 1,
+    seed: WholeNumber = 1,
     seconds: SecondsOfDemo = None,
     paper: bool = False,
     device: str = "cpu",
@@ -95,7 +95,7 @@ def run(
     search: SearchOptions | None = None,
     evaluation: UnderWayOptions | None = None,
     output: Folder = None,
-    seed: Whole | None = None,
+    seed: WholeNumber | None = None,
     tensorboard: TensorBoardFolder = False,
     dry_run: bool = False,
 ) -> None:
@@ -241,7 +241,7 @@ def protocol(
     evaluation: UnderWayOptions | None = None,
     output: Folder = None,
     sweep: bool = True,
-    seeds: Whole | None = None,
+    seeds: WholeNumber | None = None,
 ) -> None:
     """Run an experiment's whole protocol: each algorithm, a sweep of population sizes, and seeds.
 

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -70,7 +69,7 @@ def train(name: str, recipe: Recipe, images: Tensor, labels: Tensor, seed: int) 
     torch.manual_seed(seed)
     model = recipe.build().to(memory_format=torch.channels_last).train()
     generator = torch.Generator().manual_seed(seed)
-    groups: list[dict[str, Any]] = [
+    groups: list[dict[str, object]] = [
         {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": WEIGHT_DECAY},
         {"params": [p for p in model.parameters() if p.ndim <= 1]},
     ]

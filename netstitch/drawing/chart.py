@@ -6,7 +6,7 @@ from typing import Literal
 
 from netstitch.drawing.theme import style_of
 
-Kind = Literal["steps", "line", "marks"]
+SeriesKind = Literal["steps", "line", "marks"]
 """A line that stays until the next x, a line with marks, and marks with nothing between them."""
 
 Look = Literal[
@@ -38,7 +38,7 @@ class Series:
     name: str
     x: Sequence[float]
     y: Sequence[float]
-    kind: Kind = "line"
+    kind: SeriesKind = "line"
     style: int = 0
     look: Look = "plain"
     low: Sequence[float] = ()

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from textwrap import wrap
-from typing import Any
 
 import plotly.graph_objects as go
 
@@ -83,7 +82,7 @@ def _trace(series: Series) -> go.Scatter:
     return trace
 
 
-def _marker(series: Series, colour: str) -> dict[str, Any]:
+def _marker(series: Series, colour: str) -> dict[str, object]:
     _, _, symbol = style_of(series.style)
     if series.look == "reference":
         line = {"width": 2.5, "color": colour}
@@ -136,7 +135,7 @@ def _bars(bars: Bars) -> go.Figure:
     return figure.update_layout(height=70 + 45 * max(1, len(names)), showlegend=False)
 
 
-def _layout(x: str, y: str) -> dict[str, Any]:
+def _layout(x: str, y: str) -> dict[str, object]:
     """Return what all charts share; the page sets colours of text and lines, light or dark."""
     axis = {"zeroline": False, "ticks": "outside", "automargin": True}
     return {

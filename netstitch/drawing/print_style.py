@@ -15,7 +15,7 @@ from netstitch.files.folders import write_bytes
 DOTS_PER_INCH = 200
 FORMATS = ("png", "pdf", "svg")
 
-_SETTINGS: dict[Any, Any] = {
+_SETTINGS: dict[Any, object] = {
     "font.size": 8,
     "axes.labelsize": 8,
     "axes.titlesize": 8.5,

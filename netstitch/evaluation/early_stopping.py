@@ -49,7 +49,7 @@ class EarlyStopState:
 
     @property
     def accuracy(self) -> float:
-        """The most that it can be, as if all samples to come were right, or most likely can be."""
+        """The most that it can be, with all samples to come right, or in a race likely can be."""
         left = self._samples - self._seen
         right = self._right + left
         return self._accuracy_of(min(right, self._most_right) if left else right, self._samples)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,10 +25,9 @@ from netstitch.stitching.exit import Exit
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Outputs, Samples, Task
+from netstitch.tasks.task import Measure
 from netstitch.threads import batch_workers, threads
 
-Measure = Callable[[Outputs, Tensor], Tensor]
-"""Values (n, ...) of the outputs and labels of n samples."""
 Measurable = Genotype | Exit
 """A subnetwork that can be evaluated."""
 Compute = Callable[[Tensor], list[KeyedOutputs]]
@@ -119,7 +118,7 @@ class Evaluator(BatchEvaluation):
         if self._held:
             self._batches = [self._arranged(batch) for batch in self._batches]
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Return all but the schedule, which is bound to tensors where they are."""
         return {name: value for name, value in self.__dict__.items() if name != "_schedule"}
 

@@ -72,7 +72,7 @@ class ExecutionConfig(Settings):
 
     @field_validator("device", mode="before")
     @classmethod
-    def _named(cls, device: Any) -> Any:
+    def _named(cls, device: Any) -> object:
         names = (device,) if isinstance(device, str) else device
         try:
             known = isinstance(names, list | tuple) and list(map(torch.device, names))

@@ -12,6 +12,5 @@ def measured_key(supernet: Supernet, task: Task) -> str | None:
 
 def measured_shape(supernet: Supernet, task: Task) -> tuple[int, ...]:
     """Return the shape of the output that is measured, for one sample."""
-    graph = supernet.graphs[0]
-    name = dict(graph.outputs).get(measured_key(supernet, task), graph.outputs[0][1])
-    return tuple(int(size) for size in (graph.by_name[name].shape or ())[1:])
+    shape = supernet.graphs[0].output_shape(measured_key(supernet, task))
+    return tuple(int(size) for size in shape[1:])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from netstitch.analysis.calibration import Calibration
-from netstitch.evaluation.evaluator import Evaluator, Measure
+from netstitch.evaluation.evaluator import Evaluator
 from netstitch.evaluation.numerics import NumericsConfig
 from netstitch.fitting import Batch
 from netstitch.stitching.exit import Exit
@@ -18,6 +18,7 @@ from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples, Task
 from netstitch.tasks.cross_entropy import exact_nats
+from netstitch.tasks.task import Measure
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Racing: an evaluation goes on behind a part of the samples only while it may still get over.
+"""Racing: after each part of the samples an evaluation goes on only while it may still get over.
 
 The interval is of the accuracy on all samples, as it is expected from the first ones. Networks err
 on the same samples, so it is one of differences to a network that is known on all of them: far
@@ -12,13 +12,13 @@ from scipy.stats import norm
 from torch import Tensor
 
 CONFIDENCE = 0.95
-"""Of the one-sided interval."""
+"""The confidence of the one-sided interval."""
 DEVIATIONS = float(norm.ppf(CONFIDENCE))
 
 
 @dataclass(frozen=True, eq=False)
 class Race:
-    """The parts of samples, in their order, behind which evaluations are judged.
+    """The parts of samples, in their order, after which evaluations are judged.
 
     Attributes:
         ends: The sizes of the parts, ascending, each with all that are in those before it; less
@@ -37,7 +37,7 @@ class Race:
         network that is known is the one whose differences vary least.
 
         Args:
-            right: (m,) the first of them.
+            right: (m,) `Task.correct` of the first samples.
         """
         m, n = len(right), self.known.shape[1]
         known = self.known.double().numpy()  # sums do not depend on how many threads there are

@@ -7,12 +7,12 @@ from torch import Tensor
 
 
 def most_informative_order(certainties: Sequence[Tensor]) -> Tensor:
-    """Return (n,) an order of the samples, those first that networks are least certain of.
+    """Return an order (n,) of the samples, those first that networks are least certain of.
 
     A network that is not good enough shows it soonest on the samples that others find hard.
 
     Args:
-        certainties: Of some networks, (n,) each.
+        certainties: The certainties (n,) of each of some networks.
     """
     return torch.stack([each.double() for each in certainties]).mean(0).argsort(stable=True)
 
@@ -20,7 +20,7 @@ def most_informative_order(certainties: Sequence[Tensor]) -> Tensor:
 def nested_order(
     labels: Tensor, certainties: Sequence[Tensor], ends: Sequence[int], seed: int
 ) -> Tensor:
-    """Return (n,) an order of samples of which each part stands for all.
+    """Return an order (n,) of samples in which each part stands for all.
 
     Each part is a systematic sample of the next larger one, in the order of labels and of how
     certain networks are, from a random start: of any samples that follow one another there, such
@@ -29,9 +29,9 @@ def nested_order(
 
     Args:
         labels: (n,) of classes; those of other shapes are left out of account.
-        certainties: Of some networks, (n,) each.
+        certainties: The certainties (n,) of each of some networks.
         ends: The sizes of the parts, ascending, less than n.
-        seed: Of the starts.
+        seed: The seed of the starts.
     """
     order = most_informative_order(certainties)
     rank = order.argsort()

@@ -46,7 +46,7 @@ class TensorPlace:
     parameter: bool
 
 
-def share(value: Any, path: Path | None = None) -> SharedTensors:
+def share(value: object, path: Path | None = None) -> SharedTensors:
     """Write the tensors of an object, as they lie in memory, into a new file or an array.
 
     Tensors that share memory share it there too. Those on other devices are written as they are on
@@ -95,7 +95,7 @@ class _Writer(pickle.Pickler):
         self._starts: dict[int, int] = {}  # of storages, by their address
         self._alive: list[Tensor] = []  # so that no address is used again
 
-    def persistent_id(self, value: Any) -> TensorPlace | None:
+    def persistent_id(self, value: object) -> TensorPlace | None:
         if not isinstance(value, Tensor):
             return None
         tensor = value.detach().cpu()

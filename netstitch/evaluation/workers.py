@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -60,7 +59,7 @@ class WorkerEvaluator(BatchEvaluation):
         self._shared = share(alone, None if folder is None else folder / TENSORS)
         self._devices = tuple(devices)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__ |= state
         torch.set_num_threads(1)  # batches run side by side, see `NumericsConfig`
         self._evaluator: Evaluator = load_shared(self._shared)

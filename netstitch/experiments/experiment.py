@@ -7,7 +7,7 @@ fitted on, and a search with a budget.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -97,10 +97,10 @@ class Experiment(RunSettings):
 def override(
     experiment: Experiment,
     *,
-    search: Mapping[str, Any] | None = None,
-    evaluation: Mapping[str, Any] | None = None,
+    search: Mapping[str, object] | None = None,
+    evaluation: Mapping[str, object] | None = None,
     procedure: str | None = None,
-    **top: Any,
+    **top: object,
 ) -> Experiment:
     """Return the experiment with other values; None keeps the file's.
 

@@ -119,7 +119,7 @@ def _parsed(text: str) -> dict[str, Any]:
         raise ExperimentError(f"is no valid TOML: {one_line(error)}; correct that line") from error
 
 
-def _check_values(document: dict[str, Any]) -> None:
+def _check_values(document: dict[str, object]) -> None:
     """Raise ExperimentError for whole numbers and texts that no setting can have."""
     for key, value in _values("", document):
         fault = None
@@ -140,7 +140,7 @@ def _check_values(document: dict[str, Any]) -> None:
             raise ExperimentError(f"{key[-200:]} {fault}")
 
 
-def _values(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+def _values(key: str, value: object) -> Iterator[tuple[str, object]]:
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from _values(f"{key}.{name}".lstrip("."), inner)

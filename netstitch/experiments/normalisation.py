@@ -77,7 +77,7 @@ def known_images(network: NetworkTable, model: nn.Module) -> KnownNormalisation 
     return _known(vars(preset), vars(preset).get("crop_size"))
 
 
-def _of_timm(settings: Any) -> KnownNormalisation | None:
+def _of_timm(settings: object) -> KnownNormalisation | None:
     """Return the images that timm's `pretrained_cfg` names, a dictionary or a class of its own."""
     values = settings if isinstance(settings, dict) else vars(settings)
     found = [values.get(key) for key in ("input_size", "test_input_size")]

@@ -38,7 +38,7 @@ _BATCH = "Images a batch in which samples are read."
 
 PAPER = "paper"
 
-_PAPER: Mapping[str, Mapping[str, Any]] = {
+_PAPER: Mapping[str, Mapping[str, object]] = {
     "matching": {"points": "all", "objective": "count"},
     "fit": {"method": ADAM, "schedule": "constant", "holdout": 0.0},
     "refine": {"enabled": False},
@@ -85,7 +85,7 @@ class AdamTable(AdamSettings, _OfRun):
     batch: Positive = Field(default=64, description=_BATCH)
 
 
-def _with_method(table: Any) -> Any:
+def _with_method(table: object) -> object:
     """Return a table with the method that it names, or that counts where it names none."""
     if isinstance(table, Settings):
         return table
@@ -96,7 +96,7 @@ def _with_method(table: Any) -> Any:
     return filled
 
 
-def _method(table: Any) -> Any:
+def _method(table: Any) -> object:
     return table["method"] if isinstance(table, dict) else table.method
 
 
@@ -209,7 +209,7 @@ class RunSettings(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_procedure(cls, settings: Any) -> Any:
+    def _from_procedure(cls, settings: object) -> object:
         return with_procedure(settings) if isinstance(settings, dict) else settings
 
     @property
@@ -226,7 +226,7 @@ class RunSettings(Settings):
         return self.refine.model_dump(exclude={"enabled"}) | {"seed": self.seed}
 
     @property
-    def config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, object]:
         """All settings as plain data, as a run keeps them."""
         return self.model_dump(mode="json", exclude_none=True)
 
@@ -245,7 +245,7 @@ class RunSettings(Settings):
             )
 
 
-def with_procedure(settings: Mapping[str, Any]) -> dict[str, Any]:
+def with_procedure(settings: Mapping[str, object]) -> dict[str, object]:
     """Return tables over those of the procedure that they name; their own keys come first.
 
     A [refine] table that says how to refine asks for it, unless it says enabled = false, so does
@@ -260,14 +260,14 @@ def with_procedure(settings: Mapping[str, Any]) -> dict[str, Any]:
     return filled
 
 
-def _asks_otherwise(name: str, given: Mapping[str, Any]) -> bool:
+def _asks_otherwise(name: str, given: Mapping[str, object]) -> bool:
     """Return whether a table asks for something else than the paper's procedure as a whole."""
     if name in ("refine", "cascades"):
         return bool(given)
     return name == "fit" and given.get("method", ADAM) != ADAM
 
 
-def replaced(settings: Mapping[str, Any], procedure: str) -> dict[str, Any]:
+def replaced(settings: Mapping[str, Any], procedure: str) -> dict[str, object]:
     """Return settings with the tables of a procedure in the place of their own.
 
     Settings of the paper's procedure have it already, with the paper's numbers for their networks.

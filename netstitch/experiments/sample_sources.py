@@ -97,7 +97,7 @@ def read_source(
         return reader.maps()
     labelled, path = experiment.task.kind != "agreement", experiment.located(table.source)
     if _is_file(path):
-        found: Any = read_arrays(path) if labelled else read_arrays(path, ["inputs"])[0]
+        found: object = read_arrays(path) if labelled else read_arrays(path, ["inputs"])[0]
     else:
         found = reader.returned()
     return reader.labelled(found) if labelled else reader.unlabelled(found)
@@ -175,7 +175,7 @@ class _SourceReader:
             return samples
         return samples.taken(torch.tensor(spaced(len(samples), limit)))
 
-    def _items(self, found: Any, dataset: Any, otherwise: str) -> Samples:
+    def _items(self, found: object, dataset: Any, otherwise: str) -> Samples:
         if (
             not isinstance(found, Sized)
             or not hasattr(found, "__getitem__")
@@ -186,7 +186,7 @@ class _SourceReader:
         limit = self.table.limit
         return from_dataset(dataset, limit=limit, name=self.part, listener=self.listener)
 
-    def _scaling(self, inputs: Any) -> dict[str, Any]:
+    def _scaling(self, inputs: object) -> dict[str, Any]:
         """Return the keyword arguments of `from_arrays` for images in arrays, bytes or floats."""
         images = self.experiment.task.images
         dtype = inputs.dtype if isinstance(inputs, Tensor | np.ndarray) else None
@@ -228,11 +228,11 @@ class _SourceReader:
         return any(network.images is not None for network in self.experiment.networks)
 
 
-def _is_pair(found: Any) -> bool:
+def _is_pair(found: object) -> bool:
     return isinstance(found, tuple) and len(found) == 2
 
 
-def _unexpected(found: Any, expected: str) -> DataError:
+def _unexpected(found: object, expected: str) -> DataError:
     return DataError(f"the function returned a {type(found).__name__}; expected {expected}")
 
 
@@ -245,6 +245,6 @@ class _Inputs(Dataset[Any]):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> object:
         item = self.dataset[index]
         return (item[0] if isinstance(item, tuple | list) else item), 0

@@ -1,6 +1,6 @@
 """The tables of an experiment file that say what is measured, on which samples."""
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import (
     Field,
@@ -59,9 +59,9 @@ class ImagesTable(Preprocessing):
         return (self.mean, self.std) if self.model_fields_set & {"mean", "std"} else None
 
     @model_serializer(mode="wrap")
-    def _as_given(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _as_given(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
         # Whether they were given matters: of arrays of bytes, and beside floats.
-        written: dict[str, Any] = write(self)
+        written: dict[str, object] = write(self)
         left_out = {"mean", "std"} if self.normalisation is None else set()
         return {key: value for key, value in written.items() if key not in left_out}
 
@@ -100,7 +100,7 @@ class TaskTable(Settings):
 
     @field_validator("class_order", mode="before")
     @classmethod
-    def _known_order(cls, order: Any) -> Any:
+    def _known_order(cls, order: object) -> object:
         if isinstance(order, list | tuple):
             order = tuple(order)
             if all(isinstance(name, str) for name in order) and len(set(order)) == len(order):

@@ -43,7 +43,7 @@ def cascade_card(supernet: Supernet, cascade: Cascade, subnetwork: Subnetwork) -
     }
 
 
-def selected_card(supernet: Supernet, chosen: Selected) -> dict[str, Any]:
+def selected_card(supernet: Supernet, chosen: Selected) -> dict[str, object]:
     """Return what the card says of a genotype or an exit."""
     if isinstance(chosen, Exit):
         return {"exit": {"network": supernet.names[chosen.network], "points": list(chosen.points)}}

@@ -28,7 +28,7 @@ NONE_UNSURE, ALL_UNSURE = 0.0, 2.0
 
 
 @dataclass(frozen=True)
-class Decisions:
+class SampleDecisions:
     """The decisions of a cascade on a batch.
 
     Attributes:
@@ -47,7 +47,7 @@ def decide(
     weights: Mapping[str, Tensor],
     inputs: Tensor,
     thresholds: Tensor | None = None,
-) -> Decisions:
+) -> SampleDecisions:
     """Return how a cascade decides on inputs (n, ...).
 
     Each stage is run for the samples that reach it, one stage after the other. Without thresholds
@@ -70,7 +70,7 @@ def decide(
         if not len(reached):
             break
         values = {name: found[name][going] for name in given(staged.stages[index + 1])}
-    return Decisions(close, left, met)
+    return SampleDecisions(close, left, met)
 
 
 def _run(

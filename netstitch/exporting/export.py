@@ -4,7 +4,7 @@ import json
 import platform
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from netstitch.errors import ExportError, NetstitchError
+from netstitch.events import StepsCallback
 from netstitch.exporting.cascade_card import cascade_card, selected_card
 from netstitch.exporting.export_check import (
     ADVICE,
@@ -40,9 +41,6 @@ EXPORT, EXPORT_FILE = "netstitch-export-1", "export.json"
 
 RECALIBRATED, FOLDED = "batch_norms_recalibrated", "batch_norms_folded"
 """Entries of the card, where it was asked for: how many norms there were."""
-
-Progress = Callable[[int, int, str], None]
-"""Called with steps done, steps in all, and the step that begins."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +78,13 @@ def export(
     genotype: Runnable,
     folder: Path | str,
     *,
-    card: Mapping[str, Any] | None = None,
+    card: Mapping[str, object] | None = None,
     formats: Sequence[str] = ("json", "pt2", "onnx"),
     example: Tensor | None = None,
     recalibrate: Iterable[Batch] | None = None,
     fold: bool = False,
     output: str | None = None,
-    progress: Progress | None = None,
+    progress: StepsCallback | None = None,
 ) -> Exported:
     """Write the subnetwork of a genotype, or an exit, into a new folder, whole or not at all.
 
@@ -163,7 +161,7 @@ def _write_and_check(
     form: Format,
     subnetwork: Subnetwork,
     folder: Path,
-    card: dict[str, Any],
+    card: dict[str, object],
     probes: Sequence[Probe],
 ) -> Difference:
     file = form.files[0]
@@ -189,9 +187,9 @@ def _first_line(error: Exception) -> str:
 
 def _identity(
     supernet: Supernet, genotype: Genotype | Exit | Cascade, subnetwork: Subnetwork
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return what the card says of the supernet's part that is exported."""
-    chosen: dict[str, Any]
+    chosen: dict[str, object]
     if isinstance(genotype, Cascade):
         card = cascade_card(supernet, genotype, subnetwork)
         output, chosen = card["stages"][-1]["output"], {"cascade": card}
@@ -210,8 +208,8 @@ def _identity(
 
 
 def _facts(
-    card: Mapping[str, Any], changes: Mapping[str, int], identity: Mapping[str, Any]
-) -> dict[str, Any]:
+    card: Mapping[str, object], changes: Mapping[str, int], identity: Mapping[str, object]
+) -> dict[str, object]:
     """Return the card with all that is added to it; raise ExportError unless it is JSON data."""
     if not isinstance(card, Mapping):
         raise ExportError(f"the card is a {type(card).__name__}; give a dictionary, or none")
@@ -228,10 +226,10 @@ def _facts(
 
 def _document(
     subnetwork: Subnetwork,
-    card: dict[str, Any],
+    card: dict[str, object],
     formats: Mapping[str, Format],
     files: Sequence[ExportedFile],
-) -> dict[str, Any]:
+) -> dict[str, object]:
     packages = ("torch", *(PACKAGES if "onnx" in formats else ()))
     node = subnetwork.graph.input
     document: dict[str, Any] = {

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +16,7 @@ from netstitch.exporting.cascade_check import (
     decide,
     varied,
 )
-from netstitch.exporting.subnetwork import TRACE_BATCH, Outputs, Subnetwork, random_inputs
+from netstitch.exporting.subnetwork import TRACE_BATCH, OutputsByKey, Subnetwork, random_inputs
 from netstitch.networks.staged import THRESHOLD, StagedGraph
 from netstitch.text import one_line
 from netstitch.threads import threads
@@ -49,7 +48,7 @@ class Probe:
     """
 
     inputs: Tensor
-    expected: Outputs
+    expected: OutputsByKey
     thresholds: Tensor | None = None
     close: Tensor | None = None
 
@@ -92,7 +91,7 @@ def _cascade_probes(
     return found
 
 
-def check(file: str, run: Callable[..., Outputs], probes: Sequence[Probe]) -> Difference:
+def check(file: str, run: Callable[..., OutputsByKey], probes: Sequence[Probe]) -> Difference:
     """Return the largest difference of a file's outputs, which `run` computes, on all probes.
 
     Raises ExportError for one over TOLERANCE, and for other keys or shapes of outputs.
@@ -102,9 +101,9 @@ def check(file: str, run: Callable[..., Outputs], probes: Sequence[Probe]) -> Di
     return max(found, key=lambda item: item.relative)
 
 
-def check_in_words(probes: Sequence[Probe]) -> dict[str, Any]:
+def check_in_words(probes: Sequence[Probe]) -> dict[str, object]:
     """Return what export.json says of the check."""
-    said: dict[str, Any] = {
+    said: dict[str, object] = {
         "batch_sizes": list(dict.fromkeys(len(probe.inputs) for probe in probes)),
         "relative_tolerance": TOLERANCE,
     }
@@ -118,7 +117,7 @@ def check_in_words(probes: Sequence[Probe]) -> dict[str, Any]:
     return {"check": said}
 
 
-def _compared(file: str, run: Callable[..., Outputs], probe: Probe) -> Difference:
+def _compared(file: str, run: Callable[..., OutputsByKey], probe: Probe) -> Difference:
     """Return the largest difference on one probe; samples that rounding decides are left out."""
     if probe.thresholds is None:
         found = run(probe.inputs)
@@ -132,7 +131,7 @@ def _compared(file: str, run: Callable[..., Outputs], probe: Probe) -> Differenc
     return difference(file, len(probe.inputs), expected, found)
 
 
-def difference(file: str, batch: int, expected: Outputs, found: Outputs) -> Difference:
+def difference(file: str, batch: int, expected: OutputsByKey, found: OutputsByKey) -> Difference:
     """Return the largest difference over all keys, each relative to its own largest output."""
     if set(expected) != set(found):
         raise ExportError(

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -18,7 +17,7 @@ from netstitch.exporting.onnx_format import (
     reopen_onnx,
     write_onnx,
 )
-from netstitch.exporting.subnetwork import Outputs, Subnetwork, run_module
+from netstitch.exporting.subnetwork import OutputsByKey, Subnetwork, run_module
 from netstitch.files.folders import write_bytes
 from netstitch.networks.network_files import WEIGHTS_FILE
 from netstitch.threads import quiet
@@ -26,15 +25,15 @@ from netstitch.threads import quiet
 PT2_FILE = "model.pt2"
 
 
-def _write_json(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> None:
+def _write_json(subnetwork: Subnetwork, folder: Path, card: dict[str, object]) -> None:
     write_subnetwork(folder, subnetwork.graph, dict(subnetwork.weights), card)
 
 
-def _reopen_json(subnetwork: Subnetwork, folder: Path) -> Callable[..., Outputs]:
+def _reopen_json(subnetwork: Subnetwork, folder: Path) -> Callable[..., OutputsByKey]:
     return partial(run_module, load_subnetwork(folder))
 
 
-def _write_pt2(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> None:
+def _write_pt2(subnetwork: Subnetwork, folder: Path, card: dict[str, object]) -> None:
     # Through memory, since a full disk met inside of torch's own writer is no OSError.
     content = io.BytesIO()
     with quiet():
@@ -42,7 +41,7 @@ def _write_pt2(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> No
     write_bytes(folder / PT2_FILE, content.getvalue())
 
 
-def _reopen_pt2(subnetwork: Subnetwork, folder: Path) -> Callable[..., Outputs]:
+def _reopen_pt2(subnetwork: Subnetwork, folder: Path) -> Callable[..., OutputsByKey]:
     # The file holds a pickle. It is opened here alone, right after it was written, never from a
     # folder that somebody else may have written.
     with quiet():
@@ -65,8 +64,8 @@ class Format:
     """
 
     files: tuple[str, ...]
-    write: Callable[[Subnetwork, Path, dict[str, Any]], None]
-    reopen: Callable[[Subnetwork, Path], Callable[..., Outputs]]
+    write: Callable[[Subnetwork, Path, dict[str, object]], None]
+    reopen: Callable[[Subnetwork, Path], Callable[..., OutputsByKey]]
     usage: str
     check_installed: Callable[[], None] = lambda: None
 

@@ -1,7 +1,6 @@
 """JSON graph and safetensors: what netstitch itself reads back."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, fx
@@ -31,22 +30,22 @@ SUBNETWORK_FILE = "subnetwork.json"
 class SubnetworkDocument(GraphDocument):
     """subnetwork.json."""
 
-    card: dict[str, Any]
+    card: dict[str, object]
 
 
 class CascadeDocument(Document):
     """subnetwork.json of a cascade."""
 
-    card: dict[str, Any]
+    card: dict[str, object]
     key: str | None
     stages: tuple[GraphDocument, ...]
 
 
 def write_subnetwork(
-    folder: Path, graph: Graph | StagedGraph, weights: dict[str, Tensor], card: dict[str, Any]
+    folder: Path, graph: Graph | StagedGraph, weights: dict[str, Tensor], card: dict[str, object]
 ) -> None:
     """Write a subnetwork's graph and weights into an existing folder, and plain data beside."""
-    document: dict[str, Any]
+    document: dict[str, object]
     if isinstance(graph, StagedGraph):
         stages = [graph_to_json(stage) for stage in graph.stages]
         document = {"format": CASCADE, "card": card, "key": graph.key, "stages": stages}

@@ -4,7 +4,7 @@ import importlib.util
 import re
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_unflatten
 
 from netstitch.errors import ExportError
 from netstitch.exporting.staged_onnx import staged_model
-from netstitch.exporting.subnetwork import Outputs, Subnetwork
+from netstitch.exporting.subnetwork import OutputsByKey, Subnetwork
 from netstitch.files.folders import write_bytes
 from netstitch.networks.staged import THRESHOLD, StagedGraph
 from netstitch.threads import quiet
@@ -64,7 +64,7 @@ def output_names(program: torch.export.ExportedProgram, keys: Sequence[str | Non
     return sorted(order, key=order.__getitem__)
 
 
-def write_onnx(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> None:
+def write_onnx(subnetwork: Subnetwork, folder: Path, card: dict[str, object]) -> None:
     """Write the ONNX file of a subnetwork; raise ExportError for an operation that ONNX lacks."""
     graph, start = subnetwork.graph, input_name(subnetwork)
     size = sum(tensor.nbytes for tensor in subnetwork.weights.values())
@@ -162,7 +162,7 @@ def _rename_inner(made: torch.onnx.ONNXProgram, names: list[str]) -> None:
             taken.add(value.name)
 
 
-def reopen_onnx(subnetwork: Subnetwork, folder: Path) -> Callable[..., Outputs]:
+def reopen_onnx(subnetwork: Subnetwork, folder: Path) -> Callable[..., OutputsByKey]:
     """Return a function that runs the ONNX file on a batch, of a cascade with thresholds."""
     import onnxruntime
 
@@ -176,7 +176,7 @@ def reopen_onnx(subnetwork: Subnetwork, folder: Path) -> Callable[..., Outputs]:
     one = subnetwork.graph.output_keys == (None,)
     (given,) = (value.name for value in session.get_inputs())
 
-    def run(inputs: Tensor, thresholds: Tensor | None = None) -> Outputs:
+    def run(inputs: Tensor, thresholds: Tensor | None = None) -> OutputsByKey:
         other = {} if thresholds is None else {THRESHOLD: thresholds.numpy()}
         values = session.run(names, {given: inputs.numpy(), **other})
         return {

@@ -24,7 +24,7 @@ from netstitch.threads import quiet
 TRACE_BATCH = 2
 """The batch size of the trace; exporters treat 0 and 1 as constants."""
 
-Outputs = dict[str | None, Tensor]
+OutputsByKey = dict[str | None, Tensor]
 """Tensors by output key; the key is None where the output is one tensor."""
 
 
@@ -54,7 +54,7 @@ class Subnetwork:
         with quiet(), torch.no_grad():
             return torch.export.export(module, (self.example,), dynamic_shapes=({0: batch},))
 
-    def __call__(self, inputs: Tensor, thresholds: Tensor | None = None) -> Outputs:
+    def __call__(self, inputs: Tensor, thresholds: Tensor | None = None) -> OutputsByKey:
         """Return the outputs for a batch; see `run_module`."""
         with torch.no_grad():
             return run_module(self.module, inputs, thresholds)
@@ -115,7 +115,7 @@ def random_inputs(graph: Graph | StagedGraph, batch: int, example: Tensor | None
     return noise.to(dtype)
 
 
-def run_module(module: nn.Module, inputs: Tensor, thresholds: Tensor | None = None) -> Outputs:
+def run_module(module: nn.Module, inputs: Tensor, thresholds: Tensor | None = None) -> OutputsByKey:
     """Return a module's outputs by key; those of a cascade with other thresholds where given."""
     if thresholds is None:
         return by_key(module(inputs))
@@ -128,7 +128,7 @@ def run_module(module: nn.Module, inputs: Tensor, thresholds: Tensor | None = No
         buffer.copy_(own)
 
 
-def by_key(output: Tensor | Mapping[str | None, Tensor]) -> Outputs:
+def by_key(output: Tensor | Mapping[str | None, Tensor]) -> OutputsByKey:
     """Return a module's output, a tensor or a dictionary of tensors, by key."""
     return {None: output} if isinstance(output, Tensor) else dict(output)
 

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -57,7 +56,7 @@ class TrainingCheckpoint:
         except OSError as error:
             raise cannot_write(self.path, error) from error
 
-    def write(self, document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    def write(self, document: Mapping[str, object], tensors: Mapping[str, Tensor]) -> None:
         """Replace the file with plain data and tensors; raises StorageError where it cannot."""
         content = {key: each.detach().cpu().contiguous().clone() for key, each in tensors.items()}
         header = {"format": self.form, "fingerprint": self.fingerprint}
@@ -89,7 +88,7 @@ class TrainingCheckpoint:
             ) from error
 
 
-def fingerprint_of(settings: Mapping[str, Any], tensors: Iterable[Tensor]) -> str:
+def fingerprint_of(settings: Mapping[str, object], tensors: Iterable[Tensor]) -> str:
     """Return a digest of settings, as plain data, and of tensors to the bit."""
     digest = blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=16)
     for tensor in tensors:

@@ -7,7 +7,7 @@ ignored, so that documents of later versions can be read; all numbers are finite
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -49,7 +49,7 @@ def read_as(path: Path, form: str, model: type[Model]) -> Model:
     return validated(read_json(path, form), model, path)
 
 
-def validated(document: Mapping[str, Any], model: type[Model], path: Path | str) -> Model:
+def validated(document: Mapping[str, object], model: type[Model], path: Path | str) -> Model:
     """Return plain data as a model; raise StorageError, naming the file, where it does not fit.
 
     In text, bytes that are no Unicode, as in names of files, become question marks.

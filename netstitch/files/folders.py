@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from netstitch.errors import StorageError
 from netstitch.files.leftovers import MADE, begin_file, begin_folder, remove_leftovers
@@ -17,7 +17,7 @@ LOCK = "run.lock"
 """The lock of a run in its folder; alone there, it is left of a run that was killed early."""
 
 
-def as_path(value: Any, what: str = "the folder") -> Path:
+def as_path(value: object, what: str = "the folder") -> Path:
     """Return a path given as text or as such; raises StorageError, naming `what`, for others."""
     if not isinstance(value, str | os.PathLike):
         raise StorageError(
@@ -153,7 +153,7 @@ def write_text(path: Path, content: str, *, lasting: bool = True) -> None:
     write_bytes(path, content.encode(errors="replace"), lasting=lasting)
 
 
-def write_json(path: Path, document: Any) -> None:
+def write_json(path: Path, document: object) -> None:
     """Replace a file with plain data as JSON; raise StorageError for NaN and infinity."""
     try:
         content = json.dumps(document, indent=1, allow_nan=False)
@@ -164,7 +164,7 @@ def write_json(path: Path, document: Any) -> None:
     write_text(path, content + "\n")
 
 
-def read_json(path: Path, *forms: str) -> dict[str, Any]:
+def read_json(path: Path, *forms: str) -> dict[str, object]:
     """Return a JSON object whose "format" is one of `forms`; StorageError for anything else."""
     check_name(path)
     try:

@@ -63,7 +63,7 @@ class Settings(BaseModel):
     removed: ClassVar[Mapping[tuple[str, str], str]] = {}
     refused: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, /, **given: Any) -> None:
+    def __init__(self, /, **given: object) -> None:
         try:
             super().__init__(**given)
         except ValidationError as error:
@@ -156,7 +156,7 @@ def check_names(
             raise refusal(f"{called} {_unknown(name, words)}")
 
 
-def as_value_error(check: Callable[..., Any], *given: Any) -> None:
+def as_value_error(check: Callable[..., Any], *given: object) -> None:
     """Let what a check refuses be a fault of the settings that are being read."""
     try:
         check(*given)

@@ -10,9 +10,9 @@ them: it fits linear maps from features of the basis networks to the ensemble's 
 from netstitch.fitting.adam import fit_adam
 from netstitch.fitting.best_sources import best_sources
 from netstitch.fitting.exit_report import ExitFit, ExitReport
-from netstitch.fitting.exit_samples import Teacher
+from netstitch.fitting.exit_samples import EnsembleTeacher
 from netstitch.fitting.exits import fit_exits
-from netstitch.fitting.feature_stream import Batch, Features, Progress
+from netstitch.fitting.feature_stream import Batch, Features, ProgressCallback
 from netstitch.fitting.fit_report import FitReport, StitchFit
 from netstitch.fitting.fit_settings import AdamSettings, ExitSettings, LeastSquaresSettings
 from netstitch.fitting.least_squares import fit_least_squares
@@ -28,6 +28,7 @@ __all__ = [
     "METHODS",
     "AdamSettings",
     "Batch",
+    "EnsembleTeacher",
     "ExitFit",
     "ExitReport",
     "ExitSettings",
@@ -36,12 +37,11 @@ __all__ = [
     "FitReport",
     "LeastSquaresSettings",
     "Moments",
-    "Progress",
+    "ProgressCallback",
     "RefineReport",
     "RefineSettings",
     "StitchFit",
     "StitchRefined",
-    "Teacher",
     "batch_norms",
     "best_sources",
     "check_refining",

@@ -19,7 +19,7 @@ from netstitch.fitting.feature_stream import (
     Batch,
     Features,
     Layer,
-    Progress,
+    ProgressCallback,
     check_finite,
     check_stitches,
     cut,
@@ -39,7 +39,7 @@ def fit_adam(
     features: Features,
     batches: Iterable[Batch],
     settings: AdamSettings,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> FitReport:
     """Train every layer to translate its features, from PyTorch's own initial weights.
 

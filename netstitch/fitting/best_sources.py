@@ -7,7 +7,7 @@ from math import inf
 from torch import Tensor
 
 from netstitch.errors import FittingError
-from netstitch.fitting.feature_stream import Batch, Progress, inputs
+from netstitch.fitting.feature_stream import Batch, ProgressCallback, inputs
 from netstitch.fitting.fit_settings import LeastSquaresSettings
 from netstitch.fitting.least_squares import solve_all
 from netstitch.fitting.solve import LinearMap
@@ -29,7 +29,7 @@ def best_sources(
     *,
     sources: int,
     settings: LeastSquaresSettings | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Matching:
     """Return the matching with at most so many stitches to each point: those of the least error.
 

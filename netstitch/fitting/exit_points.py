@@ -48,7 +48,7 @@ def exit_points(
     """
     found = []
     for network, graph in enumerate(structure.graphs):
-        chosen = _spread(_levels(graph, output), exits)
+        chosen = _spread(_candidates(graph, output), exits)
         for index, level in enumerate(chosen):
             before = [each for each in chosen[:index] if each.node.name in level.needed]
             several = _several([*before, level], graph, output, points)
@@ -58,7 +58,7 @@ def exit_points(
 
 
 @dataclass(frozen=True)
-class _Level:
+class _Candidate:
     """A point, what it needs, and the multiply-adds of an exit that reads it alone."""
 
     node: Node
@@ -66,10 +66,10 @@ class _Level:
     cost: int
 
 
-def _levels(graph: Graph, output: ExitOutput) -> list[_Level]:
+def _candidates(graph: Graph, output: ExitOutput) -> list[_Candidate]:
     """Return the points that can have exits, the last one of each cost."""
     costs = {node.name: node.multiply_adds for node in graph.nodes}
-    last: dict[int, _Level] = {}
+    last: dict[int, _Candidate] = {}
     for node in graph.points:
         if output.of_maps and node.layout is not MAP:
             continue
@@ -78,11 +78,11 @@ def _levels(graph: Graph, output: ExitOutput) -> list[_Level]:
         cost = before + _map_cost([node], output)
         if cost < graph.multiply_adds:
             last.pop(before, None)  # so that the order stays that of computation
-            last[before] = _Level(node, needed, cost)
+            last[before] = _Candidate(node, needed, cost)
     return list(last.values())
 
 
-def _spread(levels: list[_Level], most: int) -> list[_Level]:
+def _spread(levels: list[_Candidate], most: int) -> list[_Candidate]:
     """Return so many levels at most: of the two nearest in cost, as a ratio, the cheaper goes."""
     kept = sorted(levels, key=lambda level: level.cost)
     while len(kept) > most:
@@ -91,7 +91,9 @@ def _spread(levels: list[_Level], most: int) -> list[_Level]:
     return [level for level in levels if level in kept]
 
 
-def _several(so_far: Sequence[_Level], graph: Graph, output: ExitOutput, most: int) -> list[_Level]:
+def _several(
+    so_far: Sequence[_Candidate], graph: Graph, output: ExitOutput, most: int
+) -> list[_Candidate]:
     """Return the last levels, as many as an exit may read; the last one always."""
     taken = [so_far[-1]]
     for level in reversed(so_far[:-1]):

@@ -30,7 +30,7 @@ WORKING = 1_000_000_000
 
 
 @dataclass(frozen=True)
-class Teacher:
+class EnsembleTeacher:
     """The basis networks, and how their outputs are averaged to what exits should put out.
 
     Attributes:
@@ -83,7 +83,7 @@ class ExitSamples:
 
 
 def read_samples(
-    teacher: Teacher,
+    teacher: EnsembleTeacher,
     places: Sequence[Place],
     batches: Iterable[Batch],
     *,
@@ -110,7 +110,7 @@ def read_samples(
     Raises:
         FittingError: Features or outputs are not finite.
     """
-    reader = _Reader(teacher, places, positions)
+    reader = _NetworkRunner(teacher, places, positions)
     kept: list[list[Tensor]] = []
     held: list[Tensor] = []
     count = held_out = 0
@@ -150,10 +150,10 @@ def _parts(
             yield number, part
 
 
-class _Reader:
+class _NetworkRunner:
     """Runs the networks on inputs; rows: how many each sample has."""
 
-    def __init__(self, teacher: Teacher, places: Sequence[Place], positions: int) -> None:
+    def __init__(self, teacher: EnsembleTeacher, places: Sequence[Place], positions: int) -> None:
         self._teacher, self._places = teacher, places
         maps = teacher.output.of_maps
         self.rows = positions if maps else 1
@@ -211,7 +211,7 @@ class _Reader:
 
 
 def _features_graph(
-    teacher: Teacher, places: Sequence[Place]
+    teacher: EnsembleTeacher, places: Sequence[Place]
 ) -> tuple[Graph, list[tuple[str, ...]]]:
     """Return a graph of features and outputs, and the names of each point's, the outputs' last."""
     structure, output = teacher.structure, teacher.output

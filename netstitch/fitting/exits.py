@@ -16,7 +16,7 @@ from torch import Tensor
 from netstitch.events import Advanced, Listener, ignore
 from netstitch.fitting.exit_points import ExitPoint, exit_points
 from netstitch.fitting.exit_report import ExitFit, ExitReport, Fate
-from netstitch.fitting.exit_samples import ExitSamples, Teacher, read_samples
+from netstitch.fitting.exit_samples import EnsembleTeacher, ExitSamples, read_samples
 from netstitch.fitting.exit_trial import FIRST, STRENGTHS, Trial
 from netstitch.fitting.feature_stream import Batch, check_samples, count_batches
 from netstitch.fitting.fit_settings import ExitSettings
@@ -52,7 +52,10 @@ class _Found:
 
 
 def fit_exits(
-    teacher: Teacher, batches: Iterable[Batch], settings: ExitSettings, listener: Listener = ignore
+    teacher: EnsembleTeacher,
+    batches: Iterable[Batch],
+    settings: ExitSettings,
+    listener: Listener = ignore,
 ) -> FittedExits:
     """Fit exits at points of the basis networks.
 
@@ -122,7 +125,7 @@ def _fit(samples: ExitSamples, point: ExitPoint) -> _Found:
 
 
 def _selected(
-    teacher: Teacher,
+    teacher: EnsembleTeacher,
     samples: ExitSamples,
     found: list[_Found],
     settings: ExitSettings,

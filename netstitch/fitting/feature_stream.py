@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from netstitch.errors import FittingError
-from netstitch.events import Progress as Progress
+from netstitch.events import ProgressCallback as ProgressCallback
 from netstitch.files.alignment import aligned
 from netstitch.networks.feature_layout import FeatureLayout
 from netstitch.networks.inputs import Batch as Batch
@@ -82,7 +82,7 @@ def check_stitches(stitches: Sequence[Stitch], layers: Sequence[nn.Module]) -> N
         )
 
 
-class Point(NamedTuple):
+class MatchedPoint(NamedTuple):
     """The features of a point: their layout, how many there are, and at how many positions."""
 
     layout: FeatureLayout
@@ -90,12 +90,12 @@ class Point(NamedTuple):
     positions: int
 
 
-def points_of(stitches: Iterable[Stitch]) -> dict[FeatureRef, Point]:
+def points_of(stitches: Iterable[Stitch]) -> dict[FeatureRef, MatchedPoint]:
     """Return the points that stitches read or fit, each once, in order of first use."""
-    found: dict[FeatureRef, Point] = {}
+    found: dict[FeatureRef, MatchedPoint] = {}
     for s in stitches:
-        found.setdefault(s.source, Point(s.layout, s.inputs, s.positions))
-        found.setdefault(s.target, Point(s.layout, s.outputs, s.positions))
+        found.setdefault(s.source, MatchedPoint(s.layout, s.inputs, s.positions))
+        found.setdefault(s.target, MatchedPoint(s.layout, s.outputs, s.positions))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from netstitch.files.documents import Count, Document, Seconds, validated
 from netstitch.stitching.stitch import FeatureRef
@@ -15,7 +15,7 @@ class StitchReport(Document):
 
     kind: ClassVar[str]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the report as plain dictionaries, lists, numbers and strings.
 
         Losses that are not finite become strings, since JSON has no numbers for them.
@@ -23,7 +23,7 @@ class StitchReport(Document):
         return self.model_dump(mode="json")
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
+    def from_json(cls, data: Mapping[str, object]) -> Self:
         """Return the report that `to_json` wrote; StorageError where the data is something else."""
         return validated(data, cls, f"the {cls.kind} report")
 

@@ -3,7 +3,7 @@
 Keyword arguments of `Supernet.fit` and keys of an experiment's [fit] are fields of these models.
 """
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -90,7 +90,7 @@ class ExitSettings(FittingSettings):
     """Bytes of features to hold, beyond which samples are not read; and of what fitting takes."""
 
 
-def check_threads(threads: Any) -> None:
+def check_threads(threads: object) -> None:
     """Raise FittingError unless a number of threads is a whole one of 1 or more, or None."""
     if threads is not None and (type(threads) is not int or threads < 1):
         raise FittingError(f"threads is {threads!r:.80}; expected a whole number of 1 or more")

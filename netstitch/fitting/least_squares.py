@@ -16,7 +16,7 @@ from netstitch.fitting.feature_stream import (
     Batch,
     Features,
     Layer,
-    Progress,
+    ProgressCallback,
     check_finite,
     check_samples,
     check_stitches,
@@ -69,7 +69,7 @@ def fit_least_squares(
     features: Features,
     batches: Iterable[Batch],
     settings: LeastSquaresSettings,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> FitReport:
     """Give every layer the weights of least mean squared error, and freeze it.
 
@@ -119,7 +119,7 @@ def solve_all(
     batches: Iterable[Batch],
     settings: LeastSquaresSettings,
     take: Callable[[int, LinearMap, float | None], None],
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> tuple[int, int]:
     """Find the map of every stitch, and return how many samples were fitted on and held out.
 
@@ -254,7 +254,7 @@ def _solve_group(group: MatchGroup, ridge: float) -> Iterator[tuple[int, LinearM
 
 
 def _batch_counter(
-    progress: Progress | None, batches: Iterable[Batch], number: int, passes: int
+    progress: ProgressCallback | None, batches: Iterable[Batch], number: int, passes: int
 ) -> Callable[[int], None]:
     """Return what calls `progress` with the batches done in pass `number`."""
     if progress is None:

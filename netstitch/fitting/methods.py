@@ -6,7 +6,7 @@ from typing import Any
 
 from netstitch.errors import FittingError
 from netstitch.fitting.adam import fit_adam
-from netstitch.fitting.feature_stream import Batch, Features, Layer, Progress
+from netstitch.fitting.feature_stream import Batch, Features, Layer, ProgressCallback
 from netstitch.fitting.fit_report import FitReport
 from netstitch.fitting.fit_settings import AdamSettings, FittingSettings, LeastSquaresSettings
 from netstitch.fitting.least_squares import fit_least_squares
@@ -25,7 +25,14 @@ class FitMethod:
     """
 
     fit: Callable[
-        [Sequence[Stitch], Sequence[Layer], Features, Iterable[Batch], Any, Progress | None],
+        [
+            Sequence[Stitch],
+            Sequence[Layer],
+            Features,
+            Iterable[Batch],
+            Any,
+            ProgressCallback | None,
+        ],
         FitReport,
     ]
     settings: type[FittingSettings]
@@ -56,8 +63,8 @@ def fit(
     batches: Iterable[Batch],
     *,
     method: str = "least-squares",
-    progress: Progress | None = None,
-    **settings: Any,
+    progress: ProgressCallback | None = None,
+    **settings: object,
 ) -> FitReport:
     """Fit all stitches of a supernet by the named method.
 

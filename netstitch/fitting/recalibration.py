@@ -14,7 +14,6 @@ up from 72.2 %. A thousand images give 84.9 % too.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -112,7 +111,7 @@ def recalibrated(
     def measuring(node: Node) -> Callable[..., Tensor]:
         """Return a batch norm that normalises by its input's statistics and records them."""
 
-        def normalised(values: Tensor, *args: Any) -> Tensor:
+        def normalised(values: Tensor, *args: object) -> Tensor:
             count, mean, variance = _own_statistics(node, values, where)
             statistics[norms[node.name]].merge(count, mean, variance)
             normalise: Callable[..., Tensor] = resolve(BATCH_NORM)

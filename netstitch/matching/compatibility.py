@@ -12,7 +12,7 @@ _INSTEAD = (
     + " behind the input and before the output"
 )
 
-PointKind = tuple[FeatureLayout, tuple[Dimension, ...]]
+LayoutAndSizes = tuple[FeatureLayout, tuple[Dimension, ...]]
 """The traits that compatible points share: the layout, and the sizes that must agree."""
 
 
@@ -22,7 +22,7 @@ def compatible(node_a: Node, node_b: Node) -> bool:
     return kind is not None and kind == kind_of(node_b)
 
 
-def kind_of(node: Node) -> PointKind | None:
+def kind_of(node: Node) -> LayoutAndSizes | None:
     """Return what a point shares with those compatible to it; None for a node that is no point."""
     layout = node.layout
     return None if layout is None else (layout, layout.sizes(node.shape or ()))

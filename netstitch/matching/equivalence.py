@@ -54,7 +54,7 @@ def _continued(graph: Graph, node: Node) -> Node | None:
     return moving[0] if rule(moving[0], node, constant) else None
 
 
-Constants = Mapping[str, Node]
+ConstantNodes = Mapping[str, Node]
 """The weights that an operation reads, by name."""
 
 
@@ -68,19 +68,19 @@ def _is_size(node: Node) -> bool:
     return KINDS.get(node.operation) is Kind.SIZE
 
 
-def _normalised(source: Node, node: Node, constants: Constants) -> bool:
+def _normalised(source: Node, node: Node, constants: ConstantNodes) -> bool:
     """Accept batch_norm(x, weight, bias, mean, variance, training, ...) of known statistics."""
     args = node.args
     known = [isinstance(arg, Ref) and arg.name in constants for arg in args[3:5]]
     return args[0] == Ref(source.name) and known == [True, True] and args[5] is False
 
 
-def _kept(source: Node, node: Node, constants: Constants) -> bool:
+def _kept(source: Node, node: Node, constants: ConstantNodes) -> bool:
     """Accept a copy, or what keeps values wherever it keeps the shape."""
     return node.args[:1] == (Ref(source.name),) and node.shape == source.shape
 
 
-def _reshaped(source: Node, node: Node, constants: Constants) -> bool:
+def _reshaped(source: Node, node: Node, constants: ConstantNodes) -> bool:
     """Accept the same shape, or one position before and after: channels keep their order."""
     sizes = [
         size
@@ -92,25 +92,25 @@ def _reshaped(source: Node, node: Node, constants: Constants) -> bool:
     return _kept(source, node, constants) or (single and node.args[:1] == (Ref(source.name),))
 
 
-def _shifted(source: Node, node: Node, constants: Constants) -> bool:
+def _shifted(source: Node, node: Node, constants: ConstantNodes) -> bool:
     """Accept x + c, x - c and c - x, with alpha, the scale of what is added, not 0."""
     alpha = node.kwargs.get("alpha", node.args[2] if len(node.args) > 2 else 1)
     return _one_a_channel(source, node, constants) and _scale(alpha)
 
 
-def _scaled(source: Node, node: Node, constants: Constants) -> bool:
+def _scaled(source: Node, node: Node, constants: ConstantNodes) -> bool:
     """Accept x c and c x, with numbers that are not 0."""
     numbers = [arg for arg in node.args[:2] if not isinstance(arg, Ref)]
     return _one_a_channel(source, node, constants) and all(map(_scale, numbers))
 
 
-def _divided(source: Node, node: Node, constants: Constants) -> bool:
+def _divided(source: Node, node: Node, constants: ConstantNodes) -> bool:
     """Accept x / c without rounding, never c / x."""
     exact = node.kwargs.get("rounding_mode") is None and len(node.args) == 2
     return exact and node.args[0] == Ref(source.name) and _scaled(source, node, constants)
 
 
-def _one_a_channel(source: Node, node: Node, constants: Constants) -> bool:
+def _one_a_channel(source: Node, node: Node, constants: ConstantNodes) -> bool:
     """Return whether one operand is the source, the other a number or one constant per channel."""
     pair = node.args[:2]
     others = [arg for arg in pair if arg != Ref(source.name)]
@@ -141,7 +141,7 @@ _NO_OPS = (
     "aten._adaptive_avg_pool2d.default",
 )
 
-_RULES: dict[str, Callable[[Node, Node, Constants], bool]] = {
+_RULES: dict[str, Callable[[Node, Node, ConstantNodes], bool]] = {
     **dict.fromkeys((*_COPIES, *_NO_OPS), _kept),
     **dict.fromkeys(_RESHAPES, _reshaped),
     "aten.batch_norm.default": _normalised,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from netstitch.matching.compatibility import PointKind, candidates, kind_of
+from netstitch.matching.compatibility import LayoutAndSizes, candidates, kind_of
 from netstitch.matching.equivalence import equivalence_classes
 from netstitch.matching.matching_settings import Points
 from netstitch.networks.graph import WEIGHT, Graph, Node
@@ -13,7 +13,7 @@ PointPairs = Mapping[tuple[int, int], tuple[Node, Node]]
 
 
 @dataclass(frozen=True)
-class Steps:
+class SolverSteps:
     """A network's nodes as the solver numbers them: without weights, and each class as one.
 
     Attributes:
@@ -25,7 +25,7 @@ class Steps:
     edges: tuple[tuple[int, int], ...]
 
 
-def steps_of(graph: Graph, points: Points) -> Steps:
+def steps_of(graph: Graph, points: Points) -> SolverSteps:
     """Return a graph's steps; merging a class makes no cycle, since it is a chain."""
     first_of = {}
     if points == "distinct":
@@ -45,12 +45,12 @@ def steps_of(graph: Graph, points: Points) -> Steps:
             members[at[node.name]].append(node)
         own = at[node.name]
         edges += [(at[name], own) for name in node.inputs if name in at and at[name] != own]
-    return Steps(tuple(map(tuple, members)), tuple(edges))
+    return SolverSteps(tuple(map(tuple, members)), tuple(edges))
 
 
-def point_pairs(a: Steps, b: Steps) -> PointPairs:
+def point_pairs(a: SolverSteps, b: SolverSteps) -> PointPairs:
     """Return compatible points by steps of A and B: the last of A's that fits any, and of B's."""
-    by_kind: dict[PointKind, dict[int, Node]] = {}
+    by_kind: dict[LayoutAndSizes, dict[int, Node]] = {}
     for j, members in enumerate(b.members):
         for kind, node in _last_of_kinds(members).items():
             by_kind.setdefault(kind, {})[j] = node
@@ -73,9 +73,9 @@ def common_points(members: Sequence[Sequence[Node]]) -> tuple[Node, ...]:
     return tuple(own[kind] for own in by_kind)
 
 
-def _last_of_kinds(members: Sequence[Node]) -> dict[PointKind, Node]:
+def _last_of_kinds(members: Sequence[Node]) -> dict[LayoutAndSizes, Node]:
     """Return the last point of each kind, in the order of these points."""
-    last: dict[PointKind, Node] = {}
+    last: dict[LayoutAndSizes, Node] = {}
     for node in members:
         kind = kind_of(node)
         if kind is not None:

@@ -1,4 +1,4 @@
-"""Weights of matching: what it is worth to join two points, for every pair of networks."""
+"""PairWeights of matching: what it is worth to join two points, for every pair of networks."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netstitch.errors import MatchingError
-from netstitch.matching.acyclic.dynamic_program import Weights
+from netstitch.matching.acyclic.dynamic_program import PairWeights
 from netstitch.matching.compatibility import NamedNetwork
 from netstitch.matching.matching_settings import MatchingObjective
 from netstitch.matching.objectives import balanced
@@ -41,7 +41,9 @@ def worths(
             yield pair, lambda u, v: 1.0
 
 
-def weight_table(shape: tuple[int, int], pairs: PointPairs, worth: Worth, names: str) -> Weights:
+def weight_table(
+    shape: tuple[int, int], pairs: PointPairs, worth: Worth, names: str
+) -> PairWeights:
     """Return the weights (steps of A, steps of B), 0 where no points are compatible.
 
     Raises:

@@ -5,7 +5,6 @@ Preparation becomes the first part of the network itself, and is captured and ex
 
 from collections.abc import Collection, Sequence
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -61,7 +60,7 @@ def adapted(
     return made
 
 
-def _adapt(size: int | None, model: nn.Module, args: tuple[Any, ...]) -> tuple[Tensor]:
+def _adapt(size: int | None, model: nn.Module, args: tuple[object, ...]) -> tuple[Tensor]:
     """Prepare images before the model's forward."""
     [images] = args
     values = images * getattr(model, SCALE) + getattr(model, SHIFT)

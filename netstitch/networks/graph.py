@@ -104,6 +104,11 @@ class Graph:
         """The keys of the outputs, in order."""
         return tuple(key for key, _ in self.outputs)
 
+    def output_shape(self, key: str | None) -> tuple[Dimension, ...]:
+        """Return the shape of the output with a key; of the first one where none has it."""
+        name = dict(self.outputs).get(key, self.outputs[0][1])
+        return self.by_name[name].shape or ()
+
     @cached_property
     def multiply_adds(self) -> int:
         """Multiply-adds at batch 1."""

@@ -157,7 +157,7 @@ class _Fitting:
         return len(self.batches)  # type: ignore[arg-type]  # TypeError where there is none
 
 
-def _check_several(batches: Any, error: type[NetstitchError]) -> None:
+def _check_several(batches: object, error: type[NetstitchError]) -> None:
     if isinstance(batches, Tensor):
         raise error(
             f"the batches are one tensor of shape {tuple(batches.shape)}; expected several: give "

@@ -78,7 +78,7 @@ def add_operation(drawn: fx.Graph, node: Node, values: Mapping[str, fx.Node]) ->
     return drawn.create_node("call_function", function, args, kwargs, name=node.name)
 
 
-def to_torch(argument: Argument, values: Mapping[str, Any]) -> Any:
+def to_torch(argument: Argument, values: Mapping[str, object]) -> Any:
     """Return an argument as torch calls take it, with references replaced by their values."""
     if isinstance(argument, Ref):
         return values[argument.name]

@@ -1,7 +1,6 @@
 """A captured network: a graph, its weights, and a module that computes it."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -30,7 +29,7 @@ class Network(nn.Module):
             if node.operation == WEIGHT and node.path not in own:
                 register(self.module, node.path, weights[node.path])
 
-    def forward(self, x: Tensor) -> Any:
+    def forward(self, x: Tensor) -> object:
         """Return the model's output for a batch: a tensor, or a dictionary of tensors."""
         return self.module(aligned(x))
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import torch
 from pydantic import Field
@@ -33,7 +33,7 @@ _PARAMETERS = "parameters"
 
 Built = TypeVar("Built")
 
-Cost = Annotated[int, Field(ge=0, le=2**48)]
+OperationCount = Annotated[int, Field(ge=0, le=2**48)]
 """The cost of one node; those of all nodes of a network add up to a number of 64 bits."""
 
 
@@ -42,13 +42,13 @@ class NodeRow(Document):
 
     name: str
     operation: str
-    args: list[Any]
-    kwargs: dict[str, Any]
+    args: list[object]
+    kwargs: dict[str, object]
     shape: tuple[Annotated[int, Field(ge=0)] | str, ...] | None
     dtype: str | None
     path: str
-    multiply_adds: Cost
-    elementwise: Cost
+    multiply_adds: OperationCount
+    elementwise: OperationCount
     point: bool
     channels: int = 1
 
@@ -160,7 +160,7 @@ def check_weights(graph: Graph, weights: Mapping[str, Tensor], path: Path) -> No
         raise StorageError(f"{path} holds the tensor {min(surplus)!r} that its graph does not name")
 
 
-def graph_to_json(graph: Graph) -> dict[str, Any]:
+def graph_to_json(graph: Graph) -> dict[str, object]:
     """Return a graph as JSON data: a row per node, references as {"ref": name}."""
     return {
         "outputs": [list(pair) for pair in graph.outputs],
@@ -233,7 +233,7 @@ def _node(row: NodeRow) -> Node:
     )
 
 
-def _argument_to_json(argument: Argument) -> Any:
+def _argument_to_json(argument: Argument) -> object:
     if isinstance(argument, Ref):
         return {"ref": argument.name}
     if isinstance(argument, Enumerated):
@@ -245,7 +245,7 @@ def _argument_to_json(argument: Argument) -> Any:
     return argument
 
 
-def _argument_from_json(value: Any) -> Argument:
+def _argument_from_json(value: object) -> Argument:
     if isinstance(value, list):
         return tuple(_argument_from_json(item) for item in value)
     if value is None or isinstance(value, bool | int | str):

@@ -6,7 +6,6 @@ probabilities that is the logarithm, whose softmax they are: the last part of th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -202,7 +201,7 @@ class _Logarithm:
 
     key: str | None
 
-    def __call__(self, model: nn.Module, args: tuple[Any, ...], outputs: Any) -> Any:
+    def __call__(self, model: nn.Module, args: tuple[object, ...], outputs: object) -> object:
         if isinstance(outputs, Tensor):
             return _logarithm(outputs)
         if not isinstance(outputs, Mapping):

@@ -41,7 +41,7 @@ def check_arguments(graph: Graph) -> None:
     The same holds where it gives another shape or type than its node says, or a tensor too large
     for any memory.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     with FakeTensorMode(allow_fallback_kernels=False), torch.no_grad():
         for node in graph.nodes:
             if node.operation in (INPUT, WEIGHT):
@@ -63,7 +63,7 @@ def _tensor(node: Node) -> torch.Tensor:
     return found
 
 
-def _result(node: Node, values: Mapping[str, Any]) -> Any:
+def _result(node: Node, values: Mapping[str, object]) -> object:
     args = [to_torch(argument, values) for argument in node.args]
     kwargs = {key: to_torch(argument, values) for key, argument in node.kwargs.items()}
     if node.operation == "getitem" and not (
@@ -101,7 +101,7 @@ def _check(node: Node, found: Any) -> None:
         )
 
 
-def _agrees(node: Node, found: Any) -> bool:
+def _agrees(node: Node, found: object) -> bool:
     shape = node.shape or ()
     return (
         isinstance(found, torch.Tensor)
@@ -116,5 +116,5 @@ def _agrees(node: Node, found: Any) -> bool:
     )
 
 
-def _is_whole(value: Any) -> bool:
+def _is_whole(value: object) -> bool:
     return type(value) is int and abs(value) < 2**63

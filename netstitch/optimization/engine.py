@@ -8,7 +8,6 @@ know all results before it.
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
-from typing import Any
 
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
@@ -50,7 +49,7 @@ class Engine:
         executor: Executor,
         settings: SearchSettings,
         *,
-        config: Mapping[str, Any],
+        config: Mapping[str, object],
         rejection: RejectionRule | None = None,
         on_evaluation: Callable[[Evaluation], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,

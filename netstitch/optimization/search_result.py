@@ -43,7 +43,8 @@ class Progress:
         idle: The share of the workers' time so far in which they evaluated nothing.
         archived: Number of solutions in the archive.
         best: The best value of each objective in the archive; None while it is empty.
-        stopped_early: How many evaluations stopped early, their outcome being certain or likely.
+        stopped_early: The number of evaluations that stopped early, their outcome being certain or
+            likely.
         objectives: Names of the objectives, in the order of `best`.
     """
 

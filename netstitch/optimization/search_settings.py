@@ -60,7 +60,7 @@ class SearchSettings(Settings):
     threshold: float | None = Field(default=None, gt=0)
     """Least value of the first objective that is maximised, over which the search is steered; it is
     reached when half of the budget is spent; by default none."""
-    settings: dict[str, Any] = Field(default={})
+    settings: dict[str, object] = Field(default={})
     """Settings of the algorithm, by name, such as inactive = 'kept'; by default its own."""
     frame: Frame = "following"
     """Lower end of the frame in which 'ga', 'gomea' and 'lk-gomea' normalise objectives: it is
@@ -76,7 +76,7 @@ class SearchSettings(Settings):
 
     @field_validator("algorithm", mode="before")
     @classmethod
-    def _known(cls, algorithm: Any) -> Any:
+    def _known(cls, algorithm: object) -> object:
         if not isinstance(algorithm, str) and not callable(algorithm):
             raise ValueError("expected an algorithm's name, such as 'lk-gomea'")
         if isinstance(algorithm, str) and algorithm not in ALGORITHMS:
@@ -85,7 +85,7 @@ class SearchSettings(Settings):
 
     @field_validator("population", mode="before")
     @classmethod
-    def _size_or_sweep(cls, value: Any) -> Any:
+    def _size_or_sweep(cls, value: Any) -> object:
         whole = isinstance(value, Integral) and not isinstance(value, bool)
         if value != "sweep" and not (whole and value >= SMALLEST_POPULATION):
             raise ValueError(
@@ -95,12 +95,12 @@ class SearchSettings(Settings):
 
     @field_validator("settings", mode="before")
     @classmethod
-    def _none_are_none(cls, value: Any) -> Any:
+    def _none_are_none(cls, value: object) -> object:
         return {} if value is None else value
 
     @model_validator(mode="before")
     @classmethod
-    def _default_budget(cls, given: Any) -> Any:
+    def _default_budget(cls, given: object) -> object:
         if isinstance(given, dict) and given.get("evaluations") is given.get("seconds") is None:
             return given | {"evaluations": EVALUATIONS}
         return given

@@ -131,7 +131,7 @@ def _decoded(value: Any, arrays: Sequence[npt.NDArray[Any]]) -> Any:
     return {name: _decoded(one, arrays) for name, one in value.items()}
 
 
-def as_plain(value: Any) -> Any:
+def as_plain(value: object) -> Any:
     """Return the same with numbers of Python for NumPy's, and lists for tuples and arrays."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
@@ -142,7 +142,7 @@ def as_plain(value: Any) -> Any:
     return value
 
 
-def check_config(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
+def check_config(ours: Mapping[str, object], theirs: Mapping[str, object]) -> None:
     """Raise SearchError, naming the first difference, when two searches are not the same."""
     for name in dict.fromkeys([*ours, *theirs]):
         if ours.get(name) != theirs.get(name):
@@ -152,6 +152,6 @@ def check_config(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
             )
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -29,7 +29,7 @@ class CascadesOutcome(Document):
     """
 
     found: bool
-    settings: dict[str, Any]
+    settings: dict[str, object]
 
 
 class Outcome(Document):
@@ -53,7 +53,7 @@ class Outcome(Document):
     idle: float = 0.0
     accuracy_difference: float = 0.0
     sweep: tuple[Swept, ...] = ()
-    spread: dict[str, Any] = Field(default_factory=dict)
+    spread: dict[str, object] = Field(default_factory=dict)
     cascades: CascadesOutcome | None = None
 
     @property
@@ -122,7 +122,7 @@ class RunDocument(Document):
     cost: str = MULTIPLY_ADDS.name
     outcome: Outcome | None = None
     warnings: list[str] = Field(default_factory=list)
-    signature: Any = None
+    signature: object = None
 
     @model_validator(mode="after")
     def _check(self) -> "RunDocument":
@@ -163,7 +163,7 @@ class RunDocument(Document):
             ) from None
 
     @property
-    def config_of_front(self) -> dict[str, Any]:
+    def config_of_front(self) -> dict[str, object]:
         """The config, with the settings that the cascades of the front were found with."""
         found = None if self.outcome is None else self.outcome.cascades
         if found is None or not found.found:
@@ -197,7 +197,7 @@ def write_document(folder: Path, document: RunDocument) -> None:
     write_json(folder / RUN_FILE, {"format": FORMAT} | known)
 
 
-def update_document(folder: Path, changes: Mapping[str, Any]) -> None:
+def update_document(folder: Path, changes: Mapping[str, object]) -> None:
     """Replace parts of run.json; entries that this version does not know stay as they are."""
     path = folder / RUN_FILE
     document = read_json(path, FORMAT) | dict(changes)

@@ -21,7 +21,6 @@ import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import filelock
 
@@ -134,7 +133,9 @@ def taken(folder: Path) -> Iterator[None]:
             folder.rmdir()
 
 
-def check_same_config(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def check_same_config(
+    folder: Path, before: Mapping[str, object], now: Mapping[str, object]
+) -> None:
     """Raise StorageError, naming the first difference, where a run is given other settings now."""
     key = differing(before, now, OF_SAMPLES)
     if key is not None:
@@ -146,7 +147,7 @@ def check_same_config(folder: Path, before: Mapping[str, Any], now: Mapping[str,
 
 
 def differing(
-    before: Mapping[str, Any], now: Mapping[str, Any], left_out: Collection[str] = ()
+    before: Mapping[str, object], now: Mapping[str, object], left_out: Collection[str] = ()
 ) -> str | None:
     """Return the first key, dotted, with which two runs come to different numbers; None for none.
 
@@ -162,9 +163,9 @@ def differing(
     return None
 
 
-def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(config: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     """Return the values of nested tables by dotted names."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for key, value in config.items():
         name = f"{prefix}{key}"
         found |= flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}

@@ -13,7 +13,6 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import filelock
 from pydantic import BaseModel, ConfigDict
@@ -33,7 +32,7 @@ SIGNATURE = "signature"
 """The key of run.json."""
 
 
-class Signature(BaseModel):
+class ConfigSignature(BaseModel):
     """A user's word for the Python that a run names.
 
     Attributes:
@@ -72,7 +71,7 @@ def named_by(experiment: Experiment) -> tuple[list[Located], list[Located]]:
     return located(samples), located(models)
 
 
-def signed(config: Mapping[str, Any], listener: Listener = ignore) -> dict[str, Any] | None:
+def signed(config: Mapping[str, object], listener: Listener = ignore) -> dict[str, object] | None:
     """Return the signature with which the Python of a run counts as this user's, as plain data.
 
     It is None where the run names no Python and no cluster, or goes unsigned since the user's key
@@ -155,13 +154,13 @@ def check_cluster(run: Path, document: RunDocument, settings: RunSettings, *, ag
         )
 
 
-def _valid(value: object, experiment: Experiment) -> Signature | None:
+def _valid(value: object, experiment: Experiment) -> ConfigSignature | None:
     """Return the signature where it is this user's, of what an experiment names; else None."""
     samples, models = named_by(experiment)
     functions = {one.name for one in samples + models}
     key = read_key()
     try:
-        found = Signature.model_validate_json(json.dumps(value))
+        found = ConfigSignature.model_validate_json(json.dumps(value))
     except (ValueError, RecursionError):  # pydantic's own is a ValueError
         return None
     if key is None or set(found.functions) != functions:

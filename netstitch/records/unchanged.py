@@ -7,7 +7,6 @@ cut since. They are compared by digests, which takes as long as reading them.
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -121,7 +120,7 @@ def note_refined(folder: Path, content: bytes) -> None:
 
 
 def note_files(
-    folder: Path, names: Collection[str] = FILES, changes: Mapping[str, Any] | None = None
+    folder: Path, names: Collection[str] = FILES, changes: Mapping[str, object] | None = None
 ) -> None:
     """Note the digests of files that are final now, and other changes of run.json, in one step."""
     files = read_document(folder).files | digests_of(folder, names)

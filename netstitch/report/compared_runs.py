@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from netstitch.analysis.front_chart import Floor
 from netstitch.analysis.front_point import SPLITS, MeasuredPoint, Split
@@ -200,7 +199,7 @@ def _grouped(runs: Sequence[RunRecord]) -> tuple[RunGroup, ...]:
     return tuple(RunGroup(name, tuple(own)) for name, own in members.items())
 
 
-def _compared_settings(run: RunRecord) -> dict[str, Any]:
+def _compared_settings(run: RunRecord) -> dict[str, object]:
     return {
         key: value
         for key, value in flat(run.document.config_of_front).items()

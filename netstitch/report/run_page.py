@@ -55,7 +55,7 @@ def write_page(run: RunRecord, path: Path, *, floor: Floor = "tenth") -> None:
 
 def page(run: RunRecord, *, floor: Floor = "tenth") -> str:
     """Return the report of a run as HTML; see `write_page`."""
-    charts: dict[str, Any] = {}
+    charts: dict[str, object] = {}
     context = _front(run, floor, charts)
     return _rendered(
         "page.html",
@@ -81,11 +81,11 @@ def render_sections(
 
 def _rendered(
     template: str,
-    charts: dict[str, Any],
+    charts: dict[str, object],
     sections: Sequence[ReportSection],
     *,
     networks: Mapping[str, str] | None = None,
-    **context: Any,
+    **context: object,
 ) -> str:
     """Return a page with sections, whose charts are added to `charts`."""
     for section in sections:
@@ -103,7 +103,7 @@ def _rendered(
     )
 
 
-def _front(run: RunRecord, floor: Floor, charts: dict[str, Any]) -> dict[str, Any]:
+def _front(run: RunRecord, floor: Floor, charts: dict[str, object]) -> dict[str, Any]:
     """Return the charts of the front, the networks one by one, and the table of them."""
     front = run.front
     networks, cascades = shown_networks(run), shown_cascades(run)
@@ -146,7 +146,7 @@ def _front(run: RunRecord, floor: Floor, charts: dict[str, Any]) -> dict[str, An
 
 
 def _front_charts(
-    run: RunRecord, words: Mapping[str, str], ceiling: float, charts: dict[str, Any]
+    run: RunRecord, words: Mapping[str, str], ceiling: float, charts: dict[str, object]
 ) -> list[dict[str, str]]:
     """Add the front's charts, up to a cost, and return what tells of them on the page."""
     front = run.front
@@ -167,7 +167,7 @@ def _front_charts(
     return fronts
 
 
-def _cascade(shown: ShownCascade, charts: dict[str, Any]) -> str:
+def _cascade(shown: ShownCascade, charts: dict[str, object]) -> str:
     """Return a cascade as HTML, and add the chart of its thresholds."""
     curve = f"curve-{shown.label}"
     if shown.curve is not None:
@@ -176,13 +176,13 @@ def _cascade(shown: ShownCascade, charts: dict[str, Any]) -> str:
     return _template("page.cascade.html").render(cascade=shown, curve=curve)
 
 
-def _chart_data(figure: go.Figure) -> dict[str, Any]:
+def _chart_data(figure: go.Figure) -> dict[str, object]:
     data: dict[str, Any] = json.loads(figure.to_json())
     data["layout"].pop("template", None)
     return data
 
 
-def _json(data: Mapping[str, Any]) -> str:
+def _json(data: Mapping[str, object]) -> str:
     """Return JSON that can stand in a script element whatever its texts are."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -12,8 +12,7 @@ from netstitch.records.run_document import CascadesOutcome, update_document
 from netstitch.records.run_folder import FRONT_FILE
 from netstitch.records.run_record import evaluations_of
 from netstitch.records.unchanged import forget_files, note_files
-from netstitch.runs.finished import Finished
-from netstitch.runs.front_files import write_front
+from netstitch.runs.finished import Finished, write_front
 from netstitch.runs.preparing import RunInputs, adding_time
 from netstitch.supernet.supernet import Supernet
 from netstitch.text import command, counted, one_line

@@ -2,7 +2,6 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 from netstitch.errors import SearchError
 from netstitch.events import Listener, StageBegan
@@ -49,7 +48,11 @@ def run_protocol(
             )
 
     def settings_for(algorithm: str, population: int | str, seed: int) -> RunSettings:
-        chosen: dict[str, Any] = {"algorithm": algorithm, "population": population, "settings": {}}
+        chosen: dict[str, object] = {
+            "algorithm": algorithm,
+            "population": population,
+            "settings": {},
+        }
         if algorithm == asked.search.algorithm:
             chosen["settings"] = asked.search.settings
         return override(asked, seed=seed, search=chosen)

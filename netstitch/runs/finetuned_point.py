@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -114,7 +113,7 @@ def tune_point(
     learned = {} if tuned.held_out is None else {"held_out": asdict(tuned.held_out)}
     steps = {"steps": len(tuned.losses), "halvings": tuned.halvings}
     shares = [row for row in rows if row.measure == task.measure]
-    card: dict[str, Any] = {
+    card: dict[str, object] = {
         "finetuned": {**steps, **settings.model_dump(), **learned},
         **{row.part: row.after for row in shares},
         **{f"{row.part}_before": row.before for row in shares},

@@ -1,10 +1,11 @@
-"""A run that came to its end, or was interrupted while it searched or found cascades."""
+"""A run that came to its end, or was interrupted while it searched, and its front's files."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from netstitch.analysis import Front
+from netstitch.analysis import Front, front_figure
 from netstitch.records import Outcome
+from netstitch.records.run_folder import FRONT_FILE
 from netstitch.supernet.supernet import Supernet
 
 
@@ -22,3 +23,10 @@ class Finished:
     supernet: Supernet
     front: Front
     outcome: Outcome
+
+
+def write_front(folder: Path, front: Front, title: str) -> None:
+    """Replace the files of a run's front, each in one step, the one that is read again last."""
+    front.to_csv(folder / "front.csv")
+    front_figure(front, folder / "front.png", title=title, floor="tight")
+    front.to_json(folder / FRONT_FILE)

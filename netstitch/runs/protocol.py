@@ -21,7 +21,6 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -119,8 +118,8 @@ class Run:
 class ProtocolDocument(Document):
     """protocol.json: a protocol, and what each of its runs is asked."""
 
-    protocol: dict[str, Any]
-    config: dict[str, Any]
+    protocol: dict[str, object]
+    config: dict[str, object]
 
 
 @dataclass(frozen=True)

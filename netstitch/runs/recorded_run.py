@@ -90,7 +90,7 @@ def export_point(
     folder: Path,
     listener: Listener,
     *,
-    card: dict[str, Any] | None = None,
+    card: dict[str, object] | None = None,
     **settings: Any,
 ) -> Exported:
     """Export a network or a cascade of a front of the supernet with what was measured of it.
@@ -98,7 +98,7 @@ def export_point(
     The folder is a new one. The card says `card` besides; the settings are those of `export`.
     """
     listener(StageBegan("export"))
-    said: dict[str, Any] = {"label": point.label}
+    said: dict[str, object] = {"label": point.label}
     said |= {part: point.accuracy(part) for part in SPLITS}
     if isinstance(point, CascadePoint):
         said |= {"mean_costs": point.mean_costs, "worst_cost": point.worst_cost}
@@ -191,7 +191,7 @@ def spread_otherwise(
     if executor == "serial" and workers is None:
         workers = 0  # those that it began with are no matter of this process
     given = {"executor": executor, "workers": workers, "address": address, "device": device}
-    changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    changes: dict[str, object] = {key: value for key, value in given.items() if value is not None}
     if executor not in (None, "ray"):  # what only Ray knows is no matter of the others
         changes |= {"address": address, "temporary": None, "gpus_per_worker": 0.0}
     return settings.changed(evaluation=settings.evaluation.changed(**changes))

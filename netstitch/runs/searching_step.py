@@ -23,7 +23,7 @@ from netstitch.records.unchanged import (
     note_files,
     stitches_digest,
 )
-from netstitch.runs.front_files import write_front
+from netstitch.runs.finished import write_front
 from netstitch.runs.preparing import RunInputs, adding_time, has_cascades
 from netstitch.runs.recorded_run import STATISTICS_BATCH
 from netstitch.searching.search_recorder import SearchRecorder, remove_states

@@ -1,4 +1,4 @@
-"""The ensembles of networks that validation samples speak for, before anything is stitched."""
+"""Choosing ensembles of networks on validation samples, before anything is stitched."""
 
 from collections.abc import Sequence
 from math import prod
@@ -12,7 +12,7 @@ from netstitch.costs import MULTIPLY_ADDS, Cost
 from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.evaluation.measured_output import measured_key, measured_shape
-from netstitch.events import Progress
+from netstitch.events import ProgressCallback
 from netstitch.matching.matches import Matching
 from netstitch.networks.network import Network
 from netstitch.networks.probabilities import WAY_OUT
@@ -26,9 +26,9 @@ from netstitch.tasks import Task, select
 from netstitch.threads import available_cores
 
 BATCH, WORKERS = 8, 8
-"""Samples at once, and threads: of networks for large maps no more fit into memory."""
+"""Samples of a batch, and threads; networks for large maps have no memory for more."""
 HELD = 2_000_000_000
-"""Bytes of outputs that are held; of more samples some are drawn, always the same."""
+"""The most bytes of outputs; of more samples a fixed random part is taken."""
 
 
 def greedy_outputs(
@@ -38,17 +38,16 @@ def greedy_outputs(
     *,
     objective: ObjectiveName = ACCURACY,
     cost: Cost = MULTIPLY_ADDS,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> OutputChoices:
-    """Return the sets of networks that are the best at their cost on validation samples.
+    """Return the sets of networks whose ensembles are the best for their cost; see `greedy_sets`.
 
-    Each network and all of them are among them; see `greedy_sets`. They are what `Supernet` takes
-    as `outputs`.
+    Each network alone and all together are among them. `Supernet` takes them as `outputs`.
 
     Args:
-        networks: Captured ones, of one task.
-        task: What they do.
-        averaging: The forming of their ensembles, by default as the task says.
+        networks: Captured networks of one task.
+        task: Has the validation samples.
+        averaging: How ensembles are formed, by default as the task says.
         objective: The score, "accuracy" or "cross-entropy".
         cost: That of a set is the sum of its networks'.
         progress: Called with how many sets were scored.
@@ -67,9 +66,9 @@ def greedy_outputs(
 
 
 def fitted_weights(networks: Sequence[Network], task: Task) -> tuple[float, ...]:
-    """Return the weights of networks of the least cross-entropy of their ensemble on validation.
+    """Return the weights of networks that give their ensemble the least validation cross-entropy.
 
-    They are what `Averaging` takes as `weights`.
+    `Averaging` takes them as `weights`.
 
     Raises:
         SearchError: The task has no cross-entropy, or the networks put out probabilities.
@@ -101,7 +100,7 @@ def _unstitched(networks: Sequence[Network], averaging: Averaging) -> Supernet:
 
 
 def _outputs(alone: Supernet, task: Task) -> tuple[list[Tensor], Tensor]:
-    """Return what each network puts out for validation samples, (n, ...), and their labels."""
+    """Return each network's outputs (n, ...) for validation samples, and the labels."""
     samples = task.validation
     most = max(1, HELD // (4 * len(alone.graphs) * prod(measured_shape(alone, task))))
     if len(samples) > most:
@@ -116,6 +115,6 @@ def _outputs(alone: Supernet, task: Task) -> tuple[list[Tensor], Tensor]:
 
 
 def _shown(alone: Supernet, task: Task, mean: Tensor) -> Tensor | dict[str, Tensor]:
-    """Return a mean as the networks give their output."""
+    """Return a mean of outputs in the form of a network's output."""
     key = measured_key(alone, task)
     return mean if key is None else {key: mean}

@@ -18,14 +18,14 @@ DIGITS = 6
 
 
 def fit_ensemble_weights(outputs: Sequence[Tensor], nats: Nats, rule: Ensemble) -> list[float]:
-    """Return positive weights, of sum 1, of the least mean cross-entropy of the weighted mean.
+    """Return positive weights, of sum 1, whose weighted mean has the least mean cross-entropy.
 
-    In the weights this is convex, for logits as for probabilities, so there is one minimum.
+    The problem is convex in the weights, for logits as for probabilities: there is one minimum.
 
     Args:
-        outputs: Of each network, (n, classes, ...).
-        nats: Of a mean of outputs.
-        rule: Of averaging.
+        outputs: The outputs (n, classes, ...) of each network.
+        nats: Gives the cross-entropy of a mean of outputs.
+        rule: What is averaged, logits or probabilities.
     """
 
     def measure(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:

@@ -1,7 +1,7 @@
-"""The first networks of a search: with one stitch each, in an order of which any beginning will do.
+"""The first networks of a search: one stitch each, ordered so that any beginning covers them all.
 
-They can be listed, and their costs are known before anything is run. Much of a front stands among
-them, and a search that begins with the best has their stitches to put together.
+They can be listed, and their costs are known before anything is run. Much of a front is among them,
+and a search that begins with the best of them can combine their stitches.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
 
 MUCH = 0.05
-"""Networks that save this share of the cost come before those that save less."""
+"""The share of the cost that a network saves to be among the first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +25,11 @@ class SingleStitchNetwork:
     """A network with one stitch.
 
     Attributes:
-        genotype: Only the switch of the stitch reads another point than its own.
+        genotype: Only the stitch's switch reads another network's point.
         depth: The share of the target network's multiply-adds that is computed up to the stitch.
-        saved: The share that it saves of the cost of what it may take the place of: the networks of
-            its output, or the stitch's source where that costs more.
-        networks: The two that it joins, in their order.
+        saved: The share of cost that it saves against the networks of its output, or against the
+            stitch's source where that costs more.
+        networks: The two networks that it joins, in their order.
     """
 
     genotype: Genotype
@@ -39,10 +39,10 @@ class SingleStitchNetwork:
 
 
 def first_networks(supernet: Supernet, cost_of: Callable[[Genotype], float]) -> list[Genotype]:
-    """Return the networks with one stitch that save anything, each once.
+    """Return the networks with one stitch that save any cost, each once.
 
-    Those that save MUCH come first, and of these, and of the others, pairs of networks take turns:
-    see `in_turn`. Exits are not among them: no genotype stands for one.
+    Those that save the share MUCH come first. Among these, and among the others, pairs of joined
+    networks take turns: see `in_turn`. Exits have no genotype and are not among them.
     """
     found = single_stitch_networks(supernet, cost_of)
     much = [one for one in found if one.saved >= MUCH]
@@ -53,7 +53,7 @@ def first_networks(supernet: Supernet, cost_of: Callable[[Genotype], float]) -> 
 def single_stitch_networks(
     supernet: Supernet, cost_of: Callable[[Genotype], float]
 ) -> list[SingleStitchNetwork]:
-    """Return one for each stitch and each output that depends on it, whatever they save."""
+    """Return a network for each stitch and each output that depends on it, whatever it saves."""
     costs = [cost_of(genotype) for genotype in supernet.references().values()]
     alone = {
         choice[0]: cost
@@ -80,8 +80,8 @@ def single_stitch_networks(
 def in_turn(networks: Sequence[SingleStitchNetwork]) -> list[SingleStitchNetwork]:
     """Return the networks round by round, one of each pair of networks that is joined.
 
-    The pairs that match deepest come first in each round: those whose deepest stitch is deeper, or
-    the second deepest where that is as deep, and so on. What a pair gives is `spread`.
+    Within a round pairs are sorted by the depths of their stitches, the deepest first. The networks
+    of one pair follow one another as `spread` orders them.
     """
     pairs: dict[tuple[int, int], list[SingleStitchNetwork]] = {}
     for one in networks:
@@ -96,10 +96,10 @@ def in_turn(networks: Sequence[SingleStitchNetwork]) -> list[SingleStitchNetwork
 
 
 def spread(networks: Sequence[SingleStitchNetwork]) -> list[SingleStitchNetwork]:
-    """Return the networks, each the farthest from all before it in depth and what is saved.
+    """Return the networks in farthest-point order by depth and saving, both scaled to their range.
 
-    Both count by their range, and the first is in their middle. So the networks of a beginning are
-    apart from each other at least as far as any other is from the nearest of them.
+    The first is in their middle. The networks of any beginning are then at least as far from each
+    other as any other network is from the nearest of them.
     """
     if not networks:
         return []

@@ -1,9 +1,9 @@
-"""Greedy ensemble selection: which sets of networks are the best at their cost.
+"""Greedy ensemble selection: the sets of networks that are the best for their cost.
 
-From each network on, the one is added with which the mean of the outputs scores best, until all are
-in: Caruana et al., "Ensemble selection from libraries of models" (2004), with every network as a
-start, since one that is cheap need not be in the set that is best. Of k networks that scores less
-than k (k - 1) k / 2 sets in the place of 2^k.
+Beginning with each network in turn, the one that makes the mean of the outputs score best is added
+until all are in: Caruana et al., "Ensemble selection from libraries of models" (2004). Every
+network is a start, since a cheap one need not be in the best set. For k networks that scores fewer
+than k (k - 1) k / 2 sets instead of 2^k.
 """
 
 import math
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from netstitch.events import Progress
+from netstitch.events import ProgressCallback
 from netstitch.stitching.output_choices import OutputChoices
 from netstitch.stitching.subgraph import Ensemble
 
@@ -26,7 +26,7 @@ class RunningMean:
     """A weighted mean of outputs (n, classes, ...), to which more can be added.
 
     Attributes:
-        rule: Of averaging; see `netstitch.tasks.task_outputs.average`.
+        rule: What is averaged; see `netstitch.tasks.task_outputs.average`.
         total: The weighted sum of outputs, or the logarithm of that of probabilities.
         weight: The sum of the weights.
     """
@@ -36,7 +36,7 @@ class RunningMean:
     weight: float = 0.0
 
     def added(self, output: Tensor, weight: float) -> "RunningMean":
-        """Return the mean with one more output."""
+        """Return the mean that has one more output."""
         if self.rule == "logits":
             term = output * weight
             total = term if self.total is None else self.total + term
@@ -61,16 +61,16 @@ def greedy_sets(
     *,
     rule: Ensemble,
     weights: Sequence[float],
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> OutputChoices:
-    """Return each network, the sets that score more than every cheaper one tried, and all.
+    """Return each network, the sets that score more than every cheaper one tried, and all together.
 
     Args:
-        outputs: Of each network, (n, classes, ...).
-        costs: Of each network; that of a set is their sum.
-        score: Of a mean of outputs.
-        rule: Of averaging.
-        weights: Of each network, positive.
+        outputs: The outputs (n, classes, ...) of each network.
+        costs: The cost of each network; that of a set is their sum.
+        score: Scores a mean of outputs.
+        rule: What is averaged.
+        weights: The positive weight of each network.
         progress: Called after each set that was scored.
     """
     count = len(outputs)
@@ -101,7 +101,7 @@ def greedy_sets(
 
 
 def _worth_it(scores: dict[frozenset[int], float], costs: Sequence[float]) -> OutputChoices:
-    """Return each network, the undominated sets of several by cost, and all."""
+    """Return each network, the Pareto-optimal sets of several by cost, and all together."""
     cost_of = {subset: math.fsum(costs[one] for one in subset) for subset in scores}
     order = sorted(scores, key=lambda one: (cost_of[one], -scores[one], len(one), sorted(one)))
     found, reached = [], -math.inf

@@ -1,4 +1,4 @@
-"""The networks that a search found, measured on validation and test samples."""
+"""Measures the networks that a search found on validation, confirmation and test samples."""
 
 from collections.abc import Mapping, Sequence
 from math import exp
@@ -33,7 +33,7 @@ from netstitch.text import one_line
 def measure_front(
     supernet: Supernet,
     task: Task,
-    genotypes: Sequence[Genotype],
+    subnetworks: Sequence[Genotype | Exit],
     form: NumericsConfig,
     device: torch.device | str = "cpu",
     listener: Listener = ignore,
@@ -41,17 +41,16 @@ def measure_front(
     recalibration: Sequence[Batch] | None = None,
     objective: ObjectiveName = ACCURACY,
     cost: Cost = MULTIPLY_ADDS,
-    exits: Sequence[Exit] = (),
 ) -> Front:
-    """Measure networks, exits and references on all samples but training's, and keep the front.
+    """Measure subnetworks and references on all samples but training's, and keep the front.
 
     Ctrl-C or an error while confirmation or test samples are measured leaves these out, since the
-    front is worth more than its test: the listener is then given the reason. Of the genotypes and
-    exits, equal and dominated ones are dropped, by the objective on validation samples and the
-    cost; of the rest, confirmation samples decide (`Front.unconfirmed`).
+    front is worth more than its test: the listener is then given the reason. Of the subnetworks,
+    equal and dominated ones are dropped, by the objective on validation samples and the cost; of
+    the rest, confirmation samples decide (`Front.unconfirmed`).
     """
     references = supernet.references()
-    everything: list[Genotype | Exit] = [*references.values(), *genotypes, *exits]
+    everything: list[Genotype | Exit] = [*references.values(), *subnetworks]
     parts: dict[Split, list[Metrics]] = {}
     for part, samples in task.measured.items():
         try:
@@ -87,7 +86,7 @@ def measure_front(
 
 
 def subnetwork_fields(supernet: Supernet, one: Genotype | Exit, cost: Cost) -> dict[str, Any]:
-    """Return what a subnetwork is, as fields of a point.
+    """Return a subnetwork's genotype, costs and output, as fields of a point.
 
     The genotype of an exit is that of its network alone, or, where the output switch does not offer
     that, of the smallest choice that the network is in.
@@ -135,9 +134,9 @@ def measured_fields(
 
 
 def largest_difference(front: Front, found: Sequence[Solution]) -> float:
-    """Return the largest difference between the objective as measured and as the search saw it.
+    """Return the largest difference between the measured objective and what the search took it for.
 
-    The objective is the first value of what the search found: accuracy, or exp(-cross-entropy).
+    The objective is the first one of the solutions: accuracy, or exp(-cross-entropy).
     """
     taken = {tuple(one.genotype.tolist()): one.objectives[0] for one in found if one.objectives}
 

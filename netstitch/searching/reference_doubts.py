@@ -1,8 +1,8 @@
-"""Doubts about the references: networks that do not look as if they worked.
+"""Doubts about the references: warnings where basis networks seem not to work.
 
-Networks that are fed images of another normalisation, or whose classes have another order than the
-labels', give results that look like any others. So the basis networks and their ensemble are looked
-at before anything is fitted or searched, on some of the validation samples.
+Images of another normalisation, or classes in another order than the labels', spoil results without
+an error. So the basis networks and their ensemble are measured on some validation samples before
+anything is fitted or searched.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,10 +25,10 @@ from netstitch.tasks.agreement import AGREEMENT
 from netstitch.threads import available_cores
 
 SAMPLES, BATCH, WORKERS = 512, 8, 8
-"""Validation samples that are looked at, at most, how many at once, and in how many threads: of
-networks for large maps no more fit into memory."""
+"""Validation samples at most, samples of a batch, and threads; networks for large maps have no
+memory for more."""
 ABOVE_CHANCE, WORSE = 0.05, 0.01
-"""Levels of the tests: what is not above chance is told of, and what is worse."""
+"""The levels of the two tests: not above chance, and worse than its networks."""
 
 Right = Mapping[str, NDArray[np.float64]]
 """The samples that each basis network gets right, or shares of them, (n,)."""
@@ -40,12 +40,12 @@ REASONS = (
 
 
 def doubts(supernet: Supernet, task: Task) -> Iterator[str]:
-    """Tell, a line each, what looks broken about the references of a supernet.
+    """Return a line for each thing that looks broken about a supernet's references.
 
-    That every basis network does no better than to give the commonest class always; and that the
-    ensemble is worse than each of its networks, on the same samples, beyond chance. Nothing is said
-    where they cannot be measured, which a search says why, nor of agreement: its labels are what
-    the ensemble itself gives.
+    There are two: no basis network is better than always giving the commonest class; the ensemble
+    is worse than each of its networks on the same samples, beyond chance. There are none where the
+    networks cannot be measured (a search gives the reason), nor for agreement, whose labels are the
+    ensemble's own answers.
     """
     if task.measure == AGREEMENT:
         return
@@ -74,7 +74,7 @@ def doubts(supernet: Supernet, task: Task) -> Iterator[str]:
 
 
 def _at_chance(alone: Right, labels: Tensor, guessed: NDArray[np.float64]) -> Iterator[str]:
-    """Yield a line where no network beats `guessed`, (n,), always the commonest class."""
+    """Yield a line where no network beats `guessed` (n,), the commonest class as every answer."""
     # Half of what chance leaves is enough where samples are too few for a test.
     halfway = (1 + guessed.mean()) / 2
     if not any(
@@ -90,10 +90,10 @@ def _at_chance(alone: Right, labels: Tensor, guessed: NDArray[np.float64]) -> It
 
 
 def _tells_apart(right: NDArray[np.float64], labels: Tensor) -> bool:
-    """Return whether a network tells classes apart, be it right no more often than by guessing.
+    """Return whether a network tells classes apart, though it may be right no more than a guess.
 
-    So it is where nearly all samples have one class. What is given whatever is shown adds up to 1
-    over the shares of each class that are right.
+    That happens where nearly all samples have one class. An answer that does not depend on the
+    sample has class-wise accuracies of sum 1.
     """
     if labels.ndim != 1:
         return False

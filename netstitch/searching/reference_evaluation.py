@@ -1,6 +1,6 @@
-"""The references of a search, basis networks and ensemble, evaluated apart from it.
+"""Evaluates the references, basis networks and ensemble, apart from a search.
 
-So they cost nothing of its budget, and are solutions only where the search finds them.
+They then cost nothing of its budget, and are solutions only where the search finds them itself.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ def evaluate_references(
 
 
 def check_no_reference(references: Mapping[str, Genotype], failed: Evaluation) -> None:
-    """Raise SearchError where a reference failed, with which nothing could be compared."""
+    """Raise SearchError where a reference failed, since nothing could be compared with it."""
     for name, genotype in references.items():
         if np.array_equal(genotype, failed.genotype):
             raise _no_reference(name, failed)

@@ -1,6 +1,6 @@
 """The progress of a search, which `netstitch status` reads from the folder of a run.
 
-It is written there every second, as JSON that is replaced whole, and told to listeners.
+It is written every second, as JSON that is replaced whole, and sent to listeners.
 """
 
 import json
@@ -20,7 +20,7 @@ from netstitch.optimization import Budget, Evaluation, Progress, Solution
 
 FORMAT, PROGRESS_FILE = "netstitch-progress-3", "progress.json"
 EVERY = 1.0
-"""Seconds between two that are written."""
+"""Seconds between two writes."""
 
 
 class SearchProgress(Document):
@@ -28,11 +28,11 @@ class SearchProgress(Document):
 
     Attributes:
         search: Its population size.
-        share: Of the budget that is gone, 0 to 1.
+        share: The share of the budget that is spent, 0 to 1.
         counts: Evaluations that wait are among those under way.
-        workers: How many evaluate at the same time.
+        workers: The number of evaluations at the same time.
         left: Seconds until the budget is spent, at the speed so far; None before there is any.
-        hypervolume: Of what was found, over the search's reference point; 0 until a reference is
+        hypervolume: Hypervolume of the solutions over the search's reference point; 0 until that is
             known.
         written: Seconds since 1970.
     """
@@ -52,12 +52,12 @@ class SearchProgress(Document):
 
     @property
     def objective(self) -> str:
-        """The name of what is searched for."""
+        """The name of the objective."""
         return next(iter(self.counts.objectives), ACCURACY)
 
     @property
     def cross_entropy(self) -> float | None:
-        """The least cross-entropy in nats, of a search for it; None of others."""
+        """The least cross-entropy in nats, where that is the objective; else None."""
         if self.objective == ACCURACY or self.score is None:
             return None
         return cross_entropy_of(self.score)
@@ -73,14 +73,14 @@ class SearchAdvanced(Event):
 
 @dataclass(frozen=True)
 class ResultRecorded(Event):
-    """A distinct evaluation of a search is done, and recorded."""
+    """A distinct evaluation of a search is done and recorded."""
 
     evaluation: Evaluation
 
 
 @dataclass(frozen=True)
 class SearchMeasured(Event):
-    """A search was measured, which is done every second and when it ends."""
+    """The numbers of a search, sent every second and when it ends."""
 
     progress: SearchProgress
 
@@ -94,7 +94,7 @@ def search_progress(
     over: ReferencePoint | None,
     clock: Callable[[], float] = time.time,
 ) -> SearchProgress:
-    """Return the numbers of a moment; the hypervolume is as of `archive_hypervolume`."""
+    """Return the numbers of a search now, with the hypervolume of `archive_hypervolume`."""
     share = spent(progress, budget)
     left, volume = time_left(progress, share), archive_hypervolume(front, over)
     return SearchProgress(
@@ -123,14 +123,14 @@ def cross_entropy_of(score: float) -> float:
 
 
 def score_text(objective: str, score: float) -> str:
-    """Return a search's score as people read it: an accuracy, or a cross-entropy in nats."""
+    """Return a search's score in words: an accuracy, or a cross-entropy in nats."""
     if objective == ACCURACY:
         return f"{100 * score:.2f} %"
     return f"cross-entropy {cross_entropy_of(score):.3f}"
 
 
 def spent(progress: Progress, budget: Budget) -> float:
-    """Return the share of the budget that is gone, 0 to 1; of two the one that ends first."""
+    """Return the share of the budget that is spent, 0 to 1; of two budgets the larger share."""
     shares = [0.0]
     if budget.evaluations:
         shares.append(progress.used / budget.evaluations)
@@ -140,7 +140,7 @@ def spent(progress: Progress, budget: Budget) -> float:
 
 
 def time_left(progress: Progress, share: float) -> float | None:
-    """Return the seconds until the budget is spent, at the speed so far, where there is any."""
+    """Return the seconds until the budget is spent at the speed so far, if there is one."""
     return progress.elapsed / share - progress.elapsed if share > 0 else None
 
 
@@ -151,5 +151,5 @@ def write_progress(path: Path, search_progress: SearchProgress) -> None:
 
 
 def read_progress(path: Path) -> SearchProgress:
-    """Return what a run wrote last; StorageError where there is nothing, or it is damaged."""
+    """Read the file; raises StorageError where there is none, or it is damaged."""
     return read_as(path, FORMAT, SearchProgress)

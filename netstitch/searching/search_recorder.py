@@ -1,8 +1,8 @@
-"""The record of a search in its run folder, from which it goes on after it was stopped.
+"""Records a search in its run folder, so that it can go on after it was stopped.
 
-Every result is in the store before the search sees it, with the order in which results came. From
-time to time the whole state of the search is saved beside it. A search that goes on starts from the
-last state and repeats what came behind it, without evaluating anything again.
+Every result is stored before the search sees it, with the order of arrival. From time to time the
+whole state of the search is saved too. A search that goes on starts from the last state and replays
+the results that came after it, without evaluating anything again.
 """
 
 import time
@@ -25,19 +25,19 @@ from netstitch.optimization.executors.replay import (
 from netstitch.searching.search_progress import PROGRESS_FILE, SearchProgress, write_progress
 
 PAUSE, SHARE = 5.0, 0.01
-"""Between two states pass so many seconds at least, and so many that they take this share."""
+"""The least seconds between two saves, and the largest share of the time that they may take."""
 
 
 class SearchRecorder:
     """The record of a run's searches, one for each population size.
 
     Attributes:
-        known: Results of everything that was evaluated, by signature.
+        known: The results of all evaluations, by signature.
 
     Args:
-        folder: That of the run.
+        folder: The run's folder.
         store: Its evaluations.
-        objectives: What the searches are for, by which results are checked.
+        objectives: The objectives of the searches, by which results are checked.
     """
 
     def __init__(self, folder: Path, store: Store, objectives: Sequence[Objective]) -> None:
@@ -48,7 +48,7 @@ class SearchRecorder:
         self._elapsed: dict[int, float] = {}  # of results that come again, by number
 
     def begin(self, search: int, engine: Engine, executor: ReplayExecutor) -> None:
-        """Bring a search to where it was; raise StorageError where the record is not consistent.
+        """Restore a search from its state; raise StorageError where the record is not consistent.
 
         Args:
             search: Its population size.
@@ -77,22 +77,22 @@ class SearchRecorder:
         executor.follow([[one.signature for one in together] for _, together in rounds])
 
     def capacity(self, places: int) -> int:
-        """Return how many evaluations are under way, as many as when the run's searches began."""
+        """Return the number of evaluations under way, the same as when the run's searches began."""
         return self._store.capacity(places)
 
     @property
     def behind(self) -> bool:
-        """The search still repeats what it had been given before it was stopped."""
+        """True while the search replays results from before it was stopped."""
         return self._engine.taken < self._store.delivered(self._search)
 
     def arrive(self, arrivals: Sequence[Arrival]) -> None:
-        """Write results that the search is given later, so that nothing does them again."""
+        """Write results that came and the search has not seen yet, so that they are not lost."""
         found = [(arrival, known_by_arrival(arrival, self._objectives)) for arrival in arrivals]
         self._store.keep(found)
         self.known |= {arrival.signature: known for arrival, known in found}
 
     def keep(self, evaluation: Evaluation) -> None:
-        """Write a result before the search learns of it."""
+        """Write a result before the search sees it."""
         self._store.add(self._search, evaluation)
         known = self.known.get(evaluation.signature)
         if known is None or known.stopped_early:  # a value is worth more than a bound
@@ -101,7 +101,7 @@ class SearchRecorder:
             self._engine.account.catch_up(self._elapsed.pop(evaluation.ordinal))
 
     def look(self) -> None:
-        """Save the state where it is time to; to be called between two results."""
+        """Save the state if it is time to; called between two results."""
         now = time.monotonic()
         if now - self._saved >= self._pause:
             self.save()
@@ -109,11 +109,11 @@ class SearchRecorder:
             self._pause = max(PAUSE, (self._saved - now) / SHARE)
 
     def note(self, measured: SearchProgress) -> None:
-        """Write how far the search is, for those who look on from outside."""
+        """Write the progress, for `netstitch status`."""
         write_progress(self._folder / PROGRESS_FILE, measured)
 
     def save(self) -> None:
-        """Save the state of the search, where it is whole."""
+        """Save the state of the search, unless it is in the middle of a change."""
         if self._engine.between_steps:
             save_state(state_file(self._folder, self._search), self._engine.state())
 
@@ -124,7 +124,7 @@ def state_file(folder: Path, search: int) -> Path:
 
 
 def remove_states(folder: Path) -> None:
-    """Remove the states of searches that are done, and how far they were."""
+    """Remove the states and the progress of searches that are done."""
     for file in (*folder.glob("search-*.state"), folder / PROGRESS_FILE):
         try:
             file.unlink(missing_ok=True)

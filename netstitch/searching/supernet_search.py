@@ -1,4 +1,4 @@
-"""`ns.search`: a supernet, a task and a search become a front."""
+"""`ns.search`: searches a supernet for a task, and measures the front."""
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -48,16 +48,16 @@ from netstitch.tasks import Samples, Task
 
 @dataclass(frozen=True)
 class Searched:
-    """A front and how it came about.
+    """A front, and how the search for it went.
 
     Attributes:
-        front: What was found, measured anew.
-        result: What the search came to, of several that of the best.
+        front: The networks found, measured anew.
+        result: The search's result; of a sweep, that of the best population size.
         form: The numerical form of evaluations.
-        sweep: What each population size came to.
-        difference: The most by which an accuracy of the front differs from what the search took it
-            for, since evaluations had a form that is equal up to rounding.
-        workers: How many evaluated at the same time.
+        sweep: The result of each population size.
+        difference: The largest difference between an accuracy as measured and as the search took it
+            for; evaluations have a form that is equal up to rounding.
+        workers: The number of evaluations at the same time.
     """
 
     front: Front

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import Any, Literal, TypedDict, get_args
+from typing import Literal, TypedDict, get_args
 
 from pydantic import (
     Field,
@@ -84,7 +84,7 @@ class SupernetSearchSettings(SearchSettings):
 
     @field_validator("racing", mode="before")
     @classmethod
-    def _as_tuple(cls, racing: Any) -> Any:
+    def _as_tuple(cls, racing: object) -> object:
         return tuple(racing) if isinstance(racing, list) else racing
 
     @field_validator("racing")
@@ -99,9 +99,9 @@ class SupernetSearchSettings(SearchSettings):
         return find_cost(cost).name
 
     @model_serializer(mode="wrap")
-    def _by_name(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _by_name(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
         # An algorithm of a user's own is a function.
-        written: dict[str, Any] = write(self)
+        written: dict[str, object] = write(self)
         return written | {"algorithm": name_of(self.algorithm)}
 
 
@@ -118,13 +118,13 @@ class SearchKeywords(TypedDict, total=False):
     initial_stitches: float
     first_networks: float
     racing: tuple[int, ...]
-    settings: dict[str, Any]
+    settings: dict[str, object]
     frame: Frame
     convergence: Convergence
     patience: int | None
 
 
-def check_kinds(*, form: Any, spread: Any) -> None:
+def check_kinds(*, form: object, spread: object) -> None:
     """Raise SearchError unless form is a NumericsConfig, and spread an ExecutionConfig, or None."""
     for name, value, kind in (("form", form, NumericsConfig), ("spread", spread, ExecutionConfig)):
         if value is not None and not isinstance(value, kind):
@@ -134,7 +134,7 @@ def check_kinds(*, form: Any, spread: Any) -> None:
 
 
 def check_search(
-    supernet: Any, task: object, settings: SupernetSearchSettings, spread: ExecutionConfig
+    supernet: object, task: object, settings: SupernetSearchSettings, spread: ExecutionConfig
 ) -> Task:
     """Return the task, where the search can be done.
 
@@ -176,10 +176,10 @@ def check_racing(
     """Raise SearchError where a race is asked for and evaluations may not end early.
 
     Args:
-        settings: Of the search.
-        task: That scores; None where it is not read yet.
-        spread: On what evaluations run.
-        recalibrated: Whether batch norms are, for each subnetwork.
+        settings: The settings of the search.
+        task: The task that scores; None where it is not read yet.
+        spread: The execution of evaluations.
+        recalibrated: Whether batch norms are recalibrated for each subnetwork.
     """
     if not settings.racing:
         return

@@ -82,8 +82,8 @@ class SupernetSearch:
         stops_early: Whether evaluations end where their outcome is certain.
         floor: The score that hypervolumes count from; None for that of the worst reference,
             rounded down to a tenth.
-        races: Whether they end behind a part of the samples too, and only what is on the front is
-            evaluated on all.
+        races: Whether they may end after a part of the samples too, and only what is on the front
+            is evaluated on all.
     """
 
     supernet: Supernet

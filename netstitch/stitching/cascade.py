@@ -19,7 +19,7 @@ Confidence = Literal["probability", "margin", "entropy", "agreement"]
 largest minus the second; 1 minus the entropy over its largest value; or sum of p q, where q are
 those of the output computed last before."""
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PositiveNumber = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class CascadeStage:
     subnetwork: tuple[Annotated[int, Field(ge=0, lt=2**16)], ...] | Exit
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     answer: Answer = "own"
-    temperatures: tuple[Positive, ...] = ()
+    temperatures: tuple[PositiveNumber, ...] = ()
 
     def __post_init__(self) -> None:
         if self.threshold is not None and not _between(self.threshold, 1):

@@ -49,7 +49,7 @@ def cascade_graph(
         StitchingError: The stages cannot answer as they say.
     """
     check_stages(cascade)
-    return _Assembly(structure, averaging, cascade, graph_of, output, probabilities).result()
+    return _CascadeBuilder(structure, averaging, cascade, graph_of, output, probabilities).result()
 
 
 def decided_key(structure: Structure, output: str | None) -> str | None:
@@ -66,7 +66,7 @@ def decided_key(structure: Structure, output: str | None) -> str | None:
     return output
 
 
-class _Assembly:
+class _CascadeBuilder:
     def __init__(
         self,
         structure: Structure,

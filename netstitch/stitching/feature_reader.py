@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,7 +38,7 @@ class FeatureReader:
                     values[position] = value
         return values
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         # Interpreters hold functions of torch, which cannot be sent to another process.
         return {"_networks": self._networks, "_points": (), "_interpreters": []}
 

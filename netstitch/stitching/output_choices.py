@@ -50,7 +50,7 @@ def output_choices(
     known = {} if names is None else names
     given = list(outputs) if isinstance(outputs, Iterable) else [outputs]
     if not all(isinstance(one, Iterable) and not isinstance(one, str) for one in given):
-        some: list[list[Any]] = [[one] for one in known or range(count)]
+        some: list[list[object]] = [[one] for one in known or range(count)]
         raise StitchingError(
             f"outputs is {outputs!r:.80}; expected a list of sets of networks, such as {some!r:.80}"
         )
@@ -70,7 +70,7 @@ def output_choices(
     return tuple(chosen.values())
 
 
-def _number(network: Any, count: int, names: Mapping[str, int]) -> int:
+def _number(network: object, count: int, names: Mapping[str, int]) -> int:
     if isinstance(network, str) and network in names:
         return names[network]
     if isinstance(network, int | np.integer) and 0 <= network < count:

@@ -9,7 +9,6 @@ at a time.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numba import njit
@@ -137,14 +136,16 @@ def _as_words(members: Sequence[int], count: int) -> NDArray[np.uint64]:
 
 @njit(cache=True, nogil=True)
 def _follow(
-    genotype: Any,
-    first: Any,  # (l,) each switch's first segment
-    read_starts: Any,  # (segments + 1,) where each segment's switches begin in `reads`
-    reads: Any,
-    sets: Any,  # (segments, words) nodes computed, as bits
-    stitch_costs: Any,  # (segments,) multiply-adds
-    costs: Any,  # (nodes, 2) multiply-adds and elementwise operations
-) -> Any:
+    genotype: Genotype,
+    first: NDArray[np.int64],  # (l,) each switch's first segment
+    read_starts: NDArray[
+        np.int64
+    ],  # (segments + 1,) where each segment's switches begin in `reads`
+    reads: NDArray[np.int64],
+    sets: NDArray[np.uint64],  # (segments, words) nodes computed, as bits
+    stitch_costs: NDArray[np.int64],  # (segments,) multiply-adds
+    costs: NDArray[np.int64],  # (nodes, 2) multiply-adds and elementwise operations
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], int, int]:
     """Return active switches, computed nodes, multiply-adds and elementwise operations.
 
     Switches stand in a topological order, so one that is read comes before its reader: going from

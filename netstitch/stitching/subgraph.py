@@ -53,7 +53,7 @@ def make_subgraph(
     Making nodes takes most of the time: `made` has those of earlier calls with the same structure,
     and new ones are added to it.
     """
-    return _Assembly(structure, averaging, genotype, {} if made is None else made).result()
+    return _SubgraphBuilder(structure, averaging, genotype, {} if made is None else made).result()
 
 
 def stitch_key(names: Sequence[str], stitch: Stitch) -> str:
@@ -62,7 +62,7 @@ def stitch_key(names: Sequence[str], stitch: Stitch) -> str:
     return f"stitches.{stitch.match:03d}.{source}_to_{target}"
 
 
-class _Assembly:
+class _SubgraphBuilder:
     def __init__(
         self, structure: Structure, averaging: Averaging, genotype: Genotype, known: Subgraph
     ) -> None:

@@ -1,4 +1,4 @@
-"""Cascades of a supernet: what their stages compute together, and the weights that they read."""
+"""Cascades of a supernet as graphs and modules: all stages, each tensor computed once."""
 
 from dataclasses import replace
 
@@ -29,9 +29,9 @@ def staged_graph(
     The thresholds are among them.
 
     Args:
-        supernet: What the stages are of.
-        cascade: The stages.
-        output: The key that decisions are made by, where the networks put out several.
+        supernet: The supernet of the stages.
+        cascade: The cascade.
+        output: The key of the output that decisions are made by, where networks put out several.
 
     Raises:
         StitchingError: A stage does not fit the supernet, or cannot answer as it says.

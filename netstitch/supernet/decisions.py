@@ -1,4 +1,4 @@
-"""The decisions of a supernet: what its structure alone says of genotypes, whatever the weights."""
+"""The decisions of a supernet: all about genotypes that does not depend on weights."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -49,7 +49,7 @@ class Decisions:
 
     @property
     def wiring(self) -> Reachability:
-        """Activity and cost of genotypes that are known to be valid."""
+        """Activity and cost of genotypes, which are not checked."""
         return self.structure.reachability
 
     @property
@@ -62,10 +62,10 @@ class Decisions:
         output: str | int = "ensemble",
         stitches: Mapping[int, int] | Iterable[int] = (),
     ) -> Genotype:
-        """Return the genotype that keeps the originals but for the switches named.
+        """Return the genotype whose switches all read the original, except for those given.
 
-        The output is by name or number; stitches are the switches that read one, as indices, or as
-        a mapping to their choice.
+        The output is a name or a number; `stitches` are switches by index that take choice 1, or a
+        mapping from index to choice.
         """
         return make_genotype(self.cardinalities, self.outputs, output, stitches)
 
@@ -74,7 +74,7 @@ class Decisions:
         return {name: self.genotype(index) for index, name in enumerate(self.outputs)}
 
     def active(self, genotype: AnyGenotype) -> NDArray[np.bool_]:
-        """Return (l,) which switches the output depends on through the chosen inputs."""
+        """Return (l,) bool: the switches that the output depends on through the chosen inputs."""
         return self.wiring.active(self._checked(genotype))
 
     def signature(self, genotype: AnyGenotype) -> Signature:

@@ -1,8 +1,8 @@
-"""The exits of a supernet: their layers, graphs, and their outputs for a batch."""
+"""The exits of a supernet: their layers and graphs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,6 @@ from netstitch.errors import StitchingError
 from netstitch.fitting import ExitReport
 from netstitch.networks.feature_layout import StitchLayer
 from netstitch.networks.graph import Graph
-from netstitch.networks.interpreter import Interpreter, make_interpreter
 from netstitch.stitching.exit import Exit, exit_key
 from netstitch.stitching.exit_graph import (
     ExitOutput,
@@ -26,12 +25,12 @@ NONE = "it has none: call fit_exits(batches) first, or set_exits(exits, weights)
 
 
 class ExitSet(nn.Module):
-    """Exits with their layers; none at first.
+    """The exits of a supernet with their layers; none at first.
 
     Attributes:
-        exits: In the order of the layers.
-        output: The output that they stand for, where there are any.
-        report: What they are worth, where they were fitted.
+        exits: The exits, in the order of the layers.
+        output: The output that they predict; None without exits.
+        report: The report of `fit_exits`, where they were fitted.
     """
 
     def __init__(self, structure: Structure) -> None:
@@ -43,7 +42,6 @@ class ExitSet(nn.Module):
         self.layers = nn.ModuleList()
         self._indices: dict[Exit, int] = {}
         self._graphs: dict[Exit, Graph] = {}
-        self._last: tuple[tuple[Exit, ...], Interpreter] | None = None
 
     def give(
         self,
@@ -65,7 +63,6 @@ class ExitSet(nn.Module):
         with torch.no_grad():
             for key, tensor in _by_key(keys, layers).items():
                 tensor.copy_(weights[key])
-        self.forget()
         self.exits, self.output, self.layers = tuple(exits), output, layers
         self.report = None
         self._indices = {one: index for index, one in enumerate(exits)}
@@ -75,21 +72,21 @@ class ExitSet(nn.Module):
         """Return weights and biases by key."""
         return _by_key([exit_key(self._structure.names, one) for one in self.exits], self.layers)
 
-    def to_json(self) -> dict[str, Any] | None:
-        """Return what supernet.json says of the exits; None where there are none."""
+    def to_json(self) -> dict[str, object] | None:
+        """Return the exits' entry of supernet.json; None where there are none."""
         if self.output is None:
             return None
         return {"output": self.output.key, "exits": [asdict(one) for one in self.exits]}
 
     def check(self, one: Exit) -> ExitOutput:
-        """Return the output of an exit; raise StitchingError where it is none of these."""
+        """Return an exit's output; raise StitchingError where it is none of this supernet's."""
         if one not in self._indices or self.output is None:
             known = f"it has {len(self.exits)}: choose one of s.exits" if self.exits else NONE
             raise StitchingError(f"{one!r:.120} is no exit of this supernet; {known}")
         return self.output
 
     def graph(self, one: Exit) -> Graph:
-        """Return the graph of an exit; raise StitchingError where it is none of these."""
+        """Return the graph of an exit; raise StitchingError unless it is one of these."""
         output = self.check(one)
         if one not in self._graphs:
             self._graphs[one] = exits_graph(self._structure, output, [one])
@@ -99,26 +96,6 @@ class ExitSet(nn.Module):
         """Return one graph of one or more exits; its outputs are theirs, in their order."""
         outputs = [self.check(one) for one in exits]
         return exits_graph(self._structure, outputs[0], exits)
-
-    def outputs(
-        self, batch: Tensor, exits: Sequence[Exit], tensors: Mapping[str, Tensor]
-    ) -> list[Tensor]:
-        """Return what exits put out for a batch in aligned memory, computed together."""
-        chosen = tuple(exits)
-        if not chosen:
-            return []
-        if self._last is None or self._last[0] != chosen:
-            self._last = chosen, make_interpreter(self.graph_of(chosen), tensors)
-        with torch.inference_mode():
-            return self._last[1].run([batch])
-
-    def forget(self) -> None:
-        """Make the interpreter anew next time, since tensors were replaced."""
-        self._last = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Interpreters hold functions of torch, which cannot be sent to another process.
-        return {**vars(self), "_last": None}
 
 
 def _by_key(keys: Sequence[str], layers: nn.ModuleList) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""The memory that a supernet takes, known before its stitches are made."""
+"""The memory of a supernet, estimated before its stitches are made."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ BYTES = 4
 
 @dataclass(frozen=True)
 class MatchWidths:
-    """The channels of a match's points by network, and its directions, None for all."""
+    """The channels of a match's points by network, and its directions (None for all)."""
 
     widths: Mapping[int, int]
     directions: tuple[tuple[int, int], ...] | None = None
 
     def bytes(self, sources: int | None, without: Collection[int]) -> int:
-        """Return the bytes of its stitches, with the cheapest so many to each point."""
+        """Return the bytes of a match's stitches, taking the `sources` cheapest to each point."""
         total, rest = 0, [network for network in self.widths if network not in without]
         for target in rest:
             inputs = sorted(
@@ -44,10 +44,10 @@ class MemoryEstimate:
     """The sizes that decide the bytes of a supernet.
 
     Attributes:
-        names: Of the networks.
-        networks: The bytes of each one's weights.
-        matches: Those of the matching.
-        sources: The stitches to each point, at most; None for all.
+        names: The networks' names.
+        networks: The bytes of each network's weights.
+        matches: The matches.
+        sources: The most stitches to each point; None for all.
     """
 
     names: tuple[str, ...]
@@ -60,14 +60,14 @@ class MemoryEstimate:
         return sum(match.bytes(self.sources, without) for match in self.matches)
 
     def total(self, copies: int, without: Collection[int] = ()) -> int:
-        """Return the bytes of all, with so many copies of stitches, without some networks."""
+        """Return the bytes of networks and `copies` times the stitches, without some networks."""
         alone = sum(size for index, size in enumerate(self.networks) if index not in without)
         return alone + copies * self.stitches(without)
 
     def to_leave_out(self, copies: int, budget: int) -> list[int]:
-        """Return networks without which at least two others fit; all where no two do.
+        """Return the networks to leave out so that at least two fit; all where no two do.
 
-        One by one that without which the others take the least is left out.
+        Each time the network is left out whose absence saves the most.
         """
         without: list[int] = []
         rest = list(range(len(self.networks)))
@@ -103,7 +103,7 @@ def memory_estimate(
     matching: Matching,
     sources: int | None = None,
 ) -> MemoryEstimate:
-    """Return what a supernet of a matching takes, with at most so many stitches to each point."""
+    """Return the sizes of a supernet of a matching, with at most `sources` stitches to a point."""
     matches = []
     for match in matching:
         nodes = {one: networks[one].graph.by_name[name] for one, name in match.members.items()}

@@ -12,7 +12,7 @@ exits.json                 how good each exit is, where they were fitted
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor
@@ -41,7 +41,7 @@ DAMAGE = (
 """Errors that building from a document that somebody edited may raise."""
 
 
-class Ensemble(Document):
+class EnsembleDocument(Document):
     """The forming of an ensemble; see `Averaging`."""
 
     rule: Literal["logits", "probabilities"]
@@ -59,8 +59,8 @@ class SupernetDocument(Document):
     """supernet.json.
 
     Attributes:
-        fitted: Whether the stitches have weights that mean something. Folders of earlier versions
-            do not say it; there a report of the fit does.
+        fitted: Whether the stitches were fitted or set. Folders of earlier versions lack it, and a
+            report of the fit tells.
         exits: None where there are none, as in folders of earlier versions.
         directions: Those of each match, None where it has all, as in folders of earlier versions.
     """
@@ -71,7 +71,7 @@ class SupernetDocument(Document):
     upper_bound: float
     method: str
     outputs: tuple[tuple[Count, ...], ...]
-    ensemble: Ensemble
+    ensemble: EnsembleDocument
     fitted: bool | None = None
     exits: ExitsEntry | None = None
     directions: tuple[tuple[tuple[int, int], ...] | None, ...] | None = None
@@ -104,9 +104,9 @@ class SupernetFiles:
 
 
 def write_supernet(
-    folder: Path, document: Mapping[str, Any], networks: Sequence[Network], files: SupernetFiles
+    folder: Path, document: Mapping[str, object], networks: Sequence[Network], files: SupernetFiles
 ) -> None:
-    """Write networks, what supernet.json says, weights and reports into a new folder.
+    """Write networks, supernet.json, weights and reports into a new folder.
 
     Raises:
         StorageError: when the folder exists and is not empty, or cannot be written.
@@ -135,15 +135,15 @@ def write_exits(folder: Path, weights: Mapping[str, Tensor], report: ExitReport 
 
 def replace_exits(
     folder: Path,
-    entry: Mapping[str, Any] | None,
+    entry: Mapping[str, object] | None,
     weights: Mapping[str, Tensor],
     report: ExitReport | None,
 ) -> None:
-    """Write other exits into the folder of a supernet, which a reader finds whole at any time.
+    """Replace the exits in the folder of a supernet, which readers find whole at any time.
 
     Args:
         folder: What `write_supernet` wrote.
-        entry: What supernet.json says of them.
+        entry: Their entry of supernet.json.
         weights: By key.
         report: On their fit.
 
@@ -158,7 +158,7 @@ def replace_exits(
 
 
 def load_structure(folder: Path) -> Structure:
-    """Return what `write_supernet` wrote but for all weights, which may be gigabytes.
+    """Read a folder of `write_supernet`, but for the weights, which may be gigabytes.
 
     Raises:
         StorageError: naming the file, when something is missing or damaged.

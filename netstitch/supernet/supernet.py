@@ -201,7 +201,7 @@ class Supernet(WithExits, nn.Module):
 
     @property
     def fitted(self) -> bool:
-        """Stitches have weights that mean something: fitted, set, or there are none."""
+        """True where stitches were fitted or set, or where there are none."""
         return self._given or self.fit_report is not None or not self.stitches
 
     def check_fitted(self, genotype: Runnable | None = None) -> None:
@@ -243,9 +243,9 @@ class Supernet(WithExits, nn.Module):
 
     @property
     def _like(self) -> Tensor:
-        """A tensor of the type that it computes in, float32 unless it was converted, where it is.
+        """A tensor of the supernet's dtype and device.
 
-        Networks without weights have none; then it is one of float32 on the CPU.
+        For networks without weights it is of float32 on the CPU.
         """
         return next((p for p in self.parameters() if p.is_floating_point()), torch.zeros(0))
 
@@ -345,17 +345,16 @@ class Supernet(WithExits, nn.Module):
         errors = {index: row.relative_error for index, row in enumerate(rows)}
         return partial(subnetwork_html, self.structure, self._checked(genotype), errors)
 
-    def forward(self, x: Tensor, genotype: Runnable | None = None) -> Any:
+    def forward(self, x: Tensor, genotype: Runnable | None = None) -> object:
         """Return the output for a batch, by default that of the last output choice."""
         chosen = self.genotype(len(self.outputs) - 1) if genotype is None else genotype
         check_batch(self.graphs, x, self._dtype)
         self.check_fitted(chosen)
         return self.subnetwork(chosen, share=True)(aligned(x))
 
-    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> "Supernet":
+    def _apply(self, fn: Callable[..., object], recurse: bool = True) -> "Supernet":
         # Moving to a device or type gives new buffers.
         self._features.forget()
-        self._exit_set.forget()
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 

@@ -1,8 +1,7 @@
-"""Checks of what a supernet is given: networks, matching, weights and batches."""
+"""Checks of a supernet's arguments: networks, matching, weights and batches."""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,7 +20,7 @@ MEASURED_WORK = 20_000_000_000
 """Multiply-adds of what threads are measured on, about."""
 
 
-def check_arguments(networks: Any, matching: Any, averaging: Any) -> Matching:
+def check_arguments(networks: object, matching: object, averaging: object) -> Matching:
     """Return the matching; raise StitchingError unless the arguments are of their types."""
     instead = "expected a list of captured networks, [ns.capture(model, example), ...]"
     if not isinstance(networks, list | tuple):
@@ -69,7 +68,7 @@ def make_board(
     names: Sequence[str],
     networks: Sequence[Network],
     matching: Matching,
-    outputs: Any,
+    outputs: object,
     memory_budget: int,
 ) -> Switchboard:
     """Return the switchboard of networks.
@@ -84,14 +83,14 @@ def make_board(
     return board
 
 
-def check_weights(own: Mapping[str, Tensor], weights: Any, of: str, listed: str) -> None:
+def check_weights(own: Mapping[str, Tensor], weights: object, of: str, listed: str) -> None:
     """Raise StitchingError unless weights can replace those that are given by key.
 
     Args:
-        own: Those to be replaced.
-        weights: What was given.
-        of: What they are of, "stitches" or "exits".
-        listed: What returns weights of the right keys and shapes.
+        own: The tensors to be replaced, by key.
+        weights: The given ones.
+        of: "stitches" or "exits", for messages.
+        listed: The method that returns weights of the right keys and shapes.
     """
     advice = f"give tensors of the keys and shapes of {listed}"
     if not isinstance(weights, Mapping):
@@ -115,7 +114,7 @@ def check_weights(own: Mapping[str, Tensor], weights: Any, of: str, listed: str)
             raise StitchingError(f"the weights of {key} hold NaN or infinity; expected finite ones")
 
 
-def check_batch(graphs: Sequence[Graph], inputs: Any, dtype: torch.dtype) -> None:
+def check_batch(graphs: Sequence[Graph], inputs: object, dtype: torch.dtype) -> None:
     """Raise StitchingError unless inputs are a batch of the networks' input shape and type."""
     if not isinstance(inputs, Tensor) or inputs.dtype != dtype:
         kind = inputs.dtype if isinstance(inputs, Tensor) else type(inputs).__name__
@@ -124,7 +123,7 @@ def check_batch(graphs: Sequence[Graph], inputs: Any, dtype: torch.dtype) -> Non
 
 
 def blank_inputs(graphs: Sequence[Graph]) -> Tensor:
-    """Return inputs to measure threads with: 32, or fewer of networks that take seconds."""
+    """Return 32 inputs to time threads with, or fewer where networks take seconds."""
     sizes = [int(size) for size in (graphs[0].input.shape or ())[1:]]
     work = max(1, sum(graph.multiply_adds for graph in graphs))
     return torch.zeros(min(32, max(1, MEASURED_WORK // work)), *sizes)

@@ -1,10 +1,10 @@
-"""Settings of a supernet: what its output may be, how many stitches it has, and what it may take.
+"""Settings of a supernet: its output choices, its stitches, and its memory.
 
-They are the table [supernet] of an experiment file; `Supernet` takes what comes of them.
+They are the table [supernet] of an experiment file.
 """
 
 from math import inf
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import field_validator
 
@@ -14,7 +14,7 @@ from netstitch.files.settings import Positive, Settings
 MEMORY_BUDGET = 32_000_000_000
 """Bytes; four ResNet-50 of 175 points take 24 GB while they are refined (docs/networks.md)."""
 SOURCES = 2
-"""All that there are in a match of three networks."""
+"""The most stitches to a point: all in a match of three networks."""
 
 Listed = tuple[tuple[str, ...], ...]
 """Sets of networks by name."""
@@ -42,7 +42,7 @@ class SupernetSettings(Settings):
 
     @field_validator("outputs", mode="before")
     @classmethod
-    def _sets(cls, outputs: Any) -> Any:
+    def _sets(cls, outputs: object) -> object:
         if outputs is None or outputs in ("pairs", "greedy"):
             return outputs
         if isinstance(outputs, list | tuple) and all(isinstance(o, list | tuple) for o in outputs):
@@ -54,7 +54,7 @@ class SupernetSettings(Settings):
 
     @field_validator("weights", mode="before")
     @classmethod
-    def _numbers(cls, weights: Any) -> Any:
+    def _numbers(cls, weights: object) -> object:
         if weights in ("equal", "fitted"):
             return weights
         if isinstance(weights, list | tuple) and weights:

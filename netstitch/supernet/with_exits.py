@@ -1,17 +1,15 @@
-"""The part of a supernet that has to do with exits: they are given, fitted, and run."""
+"""The part of a supernet that has to do with exits: fitting, setting and saving them."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
 from netstitch.events import Listener, Message, warn
-from netstitch.files.alignment import aligned
 from netstitch.files.folders import as_path
-from netstitch.fitting import Batch, ExitReport, ExitSettings, Teacher, fit_exits
+from netstitch.fitting import Batch, EnsembleTeacher, ExitReport, ExitSettings, fit_exits
 from netstitch.networks.graph import Graph
 from netstitch.stitching.exit import Exit
 from netstitch.stitching.exit_graph import ExitOutput, exit_output
@@ -19,7 +17,6 @@ from netstitch.stitching.subgraph import Averaging
 from netstitch.supernet.decisions import AnySubnetwork, Decisions
 from netstitch.supernet.exit_set import ExitSet
 from netstitch.supernet.storage import replace_exits
-from netstitch.supernet.supernet_arguments import check_batch
 
 
 class WithExits(Decisions):
@@ -27,7 +24,7 @@ class WithExits(Decisions):
 
     Attributes:
         graphs: The networks' graphs.
-        averaging: The forming of the ensemble.
+        averaging: How the ensemble is formed.
         probabilities: Keys of the outputs that hold probabilities in all networks.
     """
 
@@ -38,19 +35,19 @@ class WithExits(Decisions):
 
     @property
     def exits(self) -> tuple[Exit, ...]:
-        """The exits that it has; none before `fit_exits` or `set_exits`."""
+        """The exits; none before `fit_exits` or `set_exits`."""
         return self._exit_set.exits
 
     def set_exits(
         self, exits: Sequence[Exit], weights: Mapping[str, Tensor], *, output: str | None = None
     ) -> None:
-        """Give it exits by hand, in the place of all that it has.
+        """Replace all exits by given ones.
 
         Args:
-            exits: Of its basis networks, one a point.
+            exits: Exits of the basis networks, at most one for each point.
             weights: Finite tensors by "exits.<network>.<point>.weight" and ".bias": (classes,
                 features) and (classes,), or (classes, channels, 1, 1) where outputs are maps.
-            output: The key of the output that they stand for, where there are several.
+            output: The key of the output that they predict, where there are several.
 
         Raises:
             StitchingError: For exits or weights that do not fit.
@@ -63,22 +60,22 @@ class WithExits(Decisions):
         *,
         output: str | None = None,
         listener: Listener = warn,
-        **settings: Any,
+        **settings: object,
     ) -> ExitReport:
         """Fit exits at points of all networks to the ensemble's probabilities.
 
-        They take the place of all that it has. Stitches have no part in them.
+        All earlier exits are replaced. Stitches have no part in exits.
 
         Args:
             batches: Inputs (n, ...), or (inputs, labels) pairs whose labels are not used.
-            output: The key of the output that they stand for, where there are several.
-            listener: Told how far it is, and of exits that are left out; by default these are
+            output: The key of the output that they predict, where there are several.
+            listener: Told of progress and of exits that are left out; by default the latter are
                 warnings.
             settings: Fields of `netstitch.fitting.ExitSettings`.
         """
         given = ExitSettings.from_keywords(settings, ("output", "listener"))
         chosen = self._exit_output(output)
-        teacher = Teacher(self.structure, chosen, self.averaging, self.tensors())
+        teacher = EnsembleTeacher(self.structure, chosen, self.averaging, self.tensors())
         found = fit_exits(teacher, self._own(batches), given, listener)
         self._exit_set.give(found.exits, found.weights, chosen, self._like)
         self.exit_report = found.report
@@ -87,7 +84,7 @@ class WithExits(Decisions):
         return found.report
 
     def save_exits(self, folder: Path | str) -> None:
-        """Write the exits into the folder that the supernet was saved in, in the place of others.
+        """Write the exits into the folder that the supernet was saved in, replacing others.
 
         Raises:
             StorageError: The folder holds no supernet, or cannot be written.
@@ -112,15 +109,8 @@ class WithExits(Decisions):
         """Return one graph that computes several exits; its outputs are theirs, in their order."""
         return self._exit_set.graph_of(exits)
 
-    def exit_outputs(self, batch: Tensor, exits: Sequence[Exit] | None = None) -> list[Tensor]:
-        """Return what exits, by default all, put out for a batch, in one pass over the networks."""
-        check_batch(self.graphs, batch, self._like.dtype)
-        chosen = self.exits if exits is None else exits
-        inputs = aligned(batch.to(self._like.device))
-        return self._exit_set.outputs(inputs, chosen, self.tensors())
-
     def puts_out_probabilities(self, key: str | None) -> bool:
-        """Return whether the networks do in the output of a key, or in their only one."""
+        """Return whether the output of a key, or the only output, holds probabilities."""
         only = self.graphs[0].output_keys
         return (only[0] if len(only) == 1 else key) in self.probabilities
 

@@ -18,12 +18,12 @@ from netstitch.text import one_line
 AGREEMENT = "agreement with the ensemble"
 BATCH = 32
 
-Run = Callable[[Tensor], Outputs]
+RunNetwork = Callable[[Tensor], Outputs]
 """A network: from inputs (b, ...) to its outputs."""
 
 
 def agreement(
-    networks: Sequence[Run],
+    networks: Sequence[RunNetwork],
     *,
     validation: Samples,
     training: Samples | None = None,
@@ -77,7 +77,7 @@ def agreement(
     )
 
 
-def _run(network: Run, inputs: Tensor, part: str) -> Outputs:
+def _run(network: RunNetwork, inputs: Tensor, part: str) -> Outputs:
     try:
         return network(inputs)
     except NetstitchError:
@@ -90,7 +90,11 @@ def _run(network: Run, inputs: Tensor, part: str) -> Outputs:
 
 
 def _ensemble(
-    networks: Sequence[Run], inputs: Tensor, output: str | None, ensemble: EnsembleKind, part: str
+    networks: Sequence[RunNetwork],
+    inputs: Tensor,
+    output: str | None,
+    ensemble: EnsembleKind,
+    part: str,
 ) -> Tensor:
     """Return the ensemble's logits, (b, classes)."""
     with torch.inference_mode():

@@ -95,7 +95,11 @@ class Samples:
 
     def first(self, count: int) -> "Samples":
         """Return the first `count` samples (all, where there are fewer), without copying."""
-        return replace(self, inputs=self.inputs[:count], labels=self.labels[:count])
+        return self.part(slice(count))
+
+    def part(self, rows: slice) -> "Samples":
+        """Return consecutive samples, without copying."""
+        return replace(self, inputs=self.inputs[rows], labels=self.labels[rows])
 
     def shuffled(self, seed: int) -> "Samples":
         """Return a copy in a random order, the same for equal seeds and counts.

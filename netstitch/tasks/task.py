@@ -194,7 +194,7 @@ class AdaptedTask(Task):
         return correct
 
 
-def _read(task: Any) -> dict[str, Any]:
+def _read(task: object) -> dict[str, object]:
     """Return what an object has of all that a task may have; nothing else looks at one."""
     known = [name for name in _REQUIRED + _OPTIONAL if name in dir(task)]
     if "accuracy_of" in vars(type(task)):

@@ -1,7 +1,7 @@
-"""Where samples leave a cascade that is trained: thresholds chosen again, and who goes on.
+"""The decisions of a cascade that is trained: thresholds, and the samples that go on.
 
-Training changes how sure stages are, so the old thresholds mean nothing. The new ones let the same
-share of validation samples go on, so that the mean cost stays what it was.
+Training changes confidences, so thresholds are chosen anew: the same share of validation samples
+goes on, and the mean cost stays what it was.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,13 +30,13 @@ from netstitch.threads import threads
 from netstitch.tuning.teachers import Teacher
 
 FORM = NumericsConfig(channels_last=False, batch=64, workers=1)
-"""How networks are run where it is decided which samples go on, on any machine."""
+"""The form in which networks are run for decisions, the same on any machine."""
 BLOCK = 256_000_000
 """Bytes of inputs and outputs that are worked on together."""
 
 
 def check_decisions(supernet: Supernet, cascade: Cascade) -> None:
-    """Raise FittingError where a stage is to agree with an output and there is none before it."""
+    """Raise FittingError where a stage decides by agreement and no output is before it."""
     if cascade.confidence != "agreement":
         return
     stages = stages_of(supernet, cascade)
@@ -52,7 +52,7 @@ def check_decisions(supernet: Supernet, cascade: Cascade) -> None:
 def shares_going_on(
     supernet: Supernet, rule: AnswerRule, cascade: Cascade, device: torch.device | str
 ) -> tuple[float, ...]:
-    """Return, of the validation samples that reach each stage but the last, which share goes on."""
+    """Return, for each stage but the last, the share of the samples reaching it that goes on."""
     samples = rule.task.validation
     [found] = run_cascades(supernet, rule, samples, [cascade], FORM, device, MEMORY)
     places = range(len(cascade.stages) - 1)
@@ -72,16 +72,16 @@ def decided(
     """Return a stage with new temperatures, where it has some, and a new threshold.
 
     Args:
-        supernet: What stages are of, trained.
-        rule: How outputs become answers.
-        done: The stages before it, decided already.
+        supernet: The supernet, trained.
+        rule: Turns terms into answers.
+        done: The stages before it, with their new thresholds.
         stage: The stage.
-        share: Of the validation samples that reach it, which goes on; None for the last stage.
-            Where fewer than two reach it, its threshold stays.
+        share: The share of the validation samples reaching it that goes on; None for the last
+            stage. Where fewer than two reach it, its threshold stays.
         device: Where networks run.
 
     Raises:
-        FittingError: It is equally sure of all samples.
+        FittingError: All samples have one confidence.
     """
     samples = rule.task.validation
     stages = [make_stage(supernet, one.subnetwork) for one in (*done, stage)]
@@ -121,7 +121,7 @@ def going_on(
     samples: Samples,
     device: torch.device | str,
 ) -> Tensor:
-    """Return (n,) bool: which samples none of some stages, all decided, is sure enough of."""
+    """Return (n,) bool: which samples go on from the last of some stages."""
     stages = [make_stage(supernet, one.subnetwork) for one in done]
     found = []
     for _, outputs in _outputs(supernet, rule, stages, samples, device):
@@ -139,10 +139,10 @@ def distance(
     samples: Samples,
     device: torch.device | str,
 ) -> float:
-    """Return how far a cascade's answers are from its teacher's, in nats.
+    """Return the mean divergence of a cascade's answers from its teacher's, in nats.
 
-    Temperatures count where it is decided which stage answers, and not in the answers, since the
-    teacher's outputs have none.
+    Temperatures count for the decisions alone: answers are compared without, as the teacher's
+    outputs have none.
     """
     stages = stages_of(supernet, cascade)
     plain = [replace(stage, temperatures=()) for stage in cascade.stages]
@@ -162,7 +162,7 @@ def _reaching(
     outputs: Mapping[Term, Tensor],
     rule: AnswerRule,
 ) -> tuple[Tensor, Tensor]:
-    """Return (n,) bool, which samples reach the last of some stages, and how sure it is of each."""
+    """Return which samples reach the last of some stages (n,), and its confidences (n,)."""
     going, sure = torch.tensor(True), torch.tensor(0.0)
     for place, (answer, pair) in enumerate(answers_of(given, stages, outputs, rule)):
         if place:
@@ -172,7 +172,7 @@ def _reaching(
 
 
 def _threshold(sure: Tensor, share: float, number: int, kind: Confidence) -> float:
-    """Return the threshold under which about a share of samples are."""
+    """Return the threshold that lets about this share of samples go on."""
     count = len(sure)
     every = (np.arange(count) / count).tolist()  # all borders, since not each has a threshold
     found, leaving = thresholds_of(sure.float().numpy(), every)
@@ -194,7 +194,7 @@ def _outputs(
     """Yield blocks of samples with the outputs of all terms of stages for them."""
     terms, shape = terms_of(stages), measured_shape(supernet, rule.task)
     for rows in _blocks(samples, len(terms), shape):
-        block = replace(samples, inputs=samples.inputs[rows], labels=samples.labels[rows])
+        block = samples.part(rows)
         out = torch.empty(len(terms), len(block), *shape)
         yield block, compute_terms(supernet, rule.task, block, terms, FORM, device, out)
 

@@ -1,8 +1,8 @@
-"""Training the stages of a cascade to give a teacher's outputs, each on the samples that reach it.
+"""Distillation of a cascade: each stage learns a teacher's outputs on the samples that reach it.
 
-The first stage is trained on all samples; from then on it stays, the next one is trained on those
-that go on, and so on. A later stage trains what no earlier one reads: what they have in common is
-computed once, and stays as the earlier stage needs it.
+Stages are trained one after the other: the first on all samples, the next on those that go on from
+it, and so on. A stage trains only weights that no earlier stage reads, since tensors that both read
+are computed once, and stay as the earlier stage needs them.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from torch import Tensor
 from netstitch.cascades.answers import answer_rule
 from netstitch.cascades.running import stages_of
 from netstitch.errors import FittingError
-from netstitch.events import Listener, Message, warn
+from netstitch.events import Listener, Message, StepsCallback, warn
 from netstitch.stitching.cascade import Cascade, CascadeStage
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Task
@@ -35,7 +35,6 @@ from netstitch.tuning.trained_weights import (
     NO_STITCHES,
     FineTuned,
     HeldOut,
-    Progress,
     give,
     keys_read,
     keys_to_train,
@@ -49,10 +48,10 @@ class TaughtCascade:
     """A cascade after training.
 
     Attributes:
-        cascade: With thresholds and temperatures of now.
-        weights: What was trained, by the keys of `Supernet.tensors`.
-        trainings: Of each stage that was trained.
-        held_out: Of the answers of the whole: never worse than before.
+        cascade: The cascade with its new thresholds and temperatures.
+        weights: The trained weights, by the keys of `Supernet.tensors`.
+        trainings: The training of each stage that was trained.
+        held_out: The divergence of the whole cascade's answers: never more than before.
     """
 
     cascade: Cascade
@@ -62,7 +61,7 @@ class TaughtCascade:
 
     @property
     def training(self) -> FineTuned:
-        """All of it as one training."""
+        """All trainings as one."""
         return FineTuned(
             self.weights,
             tuple(loss for one in self.trainings for loss in one.losses),
@@ -81,23 +80,23 @@ def taught_cascade(
     *,
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
-    progress: Progress | None = None,
+    progress: StepsCallback | None = None,
     listener: Listener = warn,
 ) -> TaughtCascade:
     """Train the stages of a cascade in their order; the supernet stays as it is.
 
-    Thresholds are chosen again on validation samples, so that as many as before go on. Where the
-    whole is no nearer to the teacher on the samples held out, it stays as it was.
+    Thresholds are chosen anew, so that as many validation samples as before go on. Where the
+    trained cascade is no nearer to the teacher on the samples held out, it stays as it was.
 
     Args:
         supernet: Holds the stages.
-        task: Gives the samples, and says how sure outputs are.
+        task: Gives the samples, and measures confidence.
         cascade: The cascade.
-        teacher: Made before, as it is not to change.
-        settings: What is trained, for how long and how fast; of each stage.
+        teacher: Made beforehand, so that training does not change it.
+        settings: What is trained in each stage, for how long and how fast.
         device: What trains.
-        checkpoint: As of `distil`, for the first stage; those of later ones have their number
-            behind the name, see `checkpoints`.
+        checkpoint: That of `distil` for the first stage; later stages have files of their own, see
+            `checkpoints`.
         progress: Called after each step with steps of the stage done, in all, and a line of text.
         listener: Told of stages that are not trained.
 
@@ -156,13 +155,13 @@ def taught_cascade(
 
 
 def checkpoints(first: Path, cascade: Cascade) -> list[Path]:
-    """Return the checkpoint of each stage, of which the first is the one that is given."""
+    """Return the checkpoint of each stage: `first`, and behind it `first`-2 and so on."""
     numbers = range(2, len(cascade.stages) + 1)
     return [first, *(first.with_name(f"{first.name}-{number}") for number in numbers)]
 
 
 def _keys_of_stages(supernet: Supernet, cascade: Cascade, trained: Trained) -> list[list[str]]:
-    """Return what each stage trains: what it reads and no earlier one does."""
+    """Return the keys that each stage trains: those that it reads and no earlier one does."""
     read: set[str] = set()
     found = []
     for stage in cascade.stages:
@@ -174,8 +173,8 @@ def _keys_of_stages(supernet: Supernet, cascade: Cascade, trained: Trained) -> l
     return found
 
 
-def _named(progress: Progress | None, number: int) -> Progress | None:
-    """Return what tells of the progress of a stage, by its number."""
+def _named(progress: StepsCallback | None, number: int) -> StepsCallback | None:
+    """Return a callback that names the stage in the progress of its training."""
     if progress is None:
         return None
     return lambda done, total, text: progress(done, total, f"stage {number}, {text}")

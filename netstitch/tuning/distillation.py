@@ -1,20 +1,24 @@
-"""Distillation: steps towards a teacher's outputs, of which the best state is kept.
+"""Distillation: steps towards a teacher's outputs, keeping the best state.
 
-Training goes from look to look: at each the loss on held-out samples says whether this is the best
-state so far. Where it has risen far above that of the best state, or a step is not finite, training
-has diverged: it goes back to the best state, and on from there at half the rate.
+At regular looks the loss on held-out samples is measured, and the best state so far is kept. Where
+that loss has risen far above the best, or a step is not finite, training has diverged: it goes back
+to the best state, and on from there at half the rate.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, cos, inf, isfinite, pi
+from math import ceil, inf, isfinite
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from netstitch.errors import FittingError
+from netstitch.files.checkpoint import Tensors
 from netstitch.tuning.teachers import Teacher
-from netstitch.tuning.trained_weights import HeldOut, orders
+from netstitch.tuning.trained_weights import HeldOut
+from netstitch.tuning.training_loop import TuningState, TuningSteps
 from netstitch.tuning.tuning_settings import FineTuneSettings
 
 CLIP = 1.0
@@ -23,10 +27,24 @@ LOOKS = 10
 """Looks at held-out samples, evenly spread; before the first of them also after 1, 2, 4, ... steps,
 where a rate that is too high shows."""
 RISEN, SLACK, OF_START = 2.0, 1e-3, 0.1
-"""Training diverged where the held-out loss is over so many times the least so far, and over it by
-so many nats and by such a share of what it was before training."""
+"""Training has diverged where the held-out loss is over RISEN times the least so far, and exceeds
+it by SLACK nats and by the share OF_START of the loss before training."""
 HALVINGS = 20
-"""The most that the rate is halved."""
+"""How often the rate is halved at most."""
+BEST = "best/"
+"""The prefix of the best state's tensors in a checkpoint."""
+
+StepCount = Annotated[int, Field(ge=-1)]
+
+
+class DistillationState(TuningState):
+    """The document of a checkpoint; the fields are attributes of `Distillation`."""
+
+    looked: StepCount
+    best_at: StepCount
+    halvings: StepCount
+    before: float | None
+    least: float | None
 
 
 @dataclass(frozen=True)
@@ -46,8 +64,8 @@ class Lesson:
     held_out: Tensor
 
 
-class Distillation:
-    """A training, as far as it is.
+class Distillation(TuningSteps):
+    """The steps of training towards a teacher's outputs.
 
     Args:
         student: The network.
@@ -57,15 +75,15 @@ class Distillation:
         device: Where it runs.
 
     Attributes:
-        losses: Of each step that led to where training is.
         looked: The number of steps at the last look; -1 before the first.
         before: The held-out loss before training, once looked at.
         least: The held-out loss of the best state.
         best_at: The number of steps that led to the best state.
         best: The best state, by key.
         halvings: How often the rate was halved.
-        whole: Whether no step is half done, as when Ctrl-C comes while weights move.
     """
+
+    document = DistillationState
 
     def __init__(
         self,
@@ -75,26 +93,17 @@ class Distillation:
         settings: FineTuneSettings,
         device: torch.device | str,
     ) -> None:
-        self._student, self.trained, self._lesson = student, trained, lesson
-        self._settings, self._device = settings, device
-        self._orders = orders(len(lesson.training), settings)
-        self._looks = looks(self.steps)
-        self.losses: list[float] = []
         self.looked, self.best_at, self.halvings = -1, 0, 0
         self.before = self.least = inf
+        super().__init__(trained, len(lesson.training), settings)
+        self._student, self._lesson, self._device = student, lesson, device
+        self._looks = looks(self.steps)
         self.best = self._copies()
-        self.whole = True
-        self.optimizer = self._new_optimizer()
-
-    @property
-    def steps(self) -> int:
-        """The number of steps in all."""
-        return len(self._orders)
 
     @property
     def rate(self) -> float:
         """The learning rate that steps begin with."""
-        return self._settings.learning_rate / 2.0**self.halvings
+        return self.settings.learning_rate / 2.0**self.halvings
 
     @property
     def ended(self) -> bool:
@@ -102,11 +111,45 @@ class Distillation:
         return self.looked == self.steps or self.halvings > HALVINGS
 
     @property
+    def text(self) -> str:
+        """The last loss, and those of the samples held out."""
+        loss = f"loss {self.losses[-1]:.4g}, " if self.losses else ""
+        halved = f", rate halved to {self.rate:.3g}" if self.halvings else ""
+        return f"{loss}held out {self.before:.4g} before and {self.least:.4g} now{halved}"
+
+    @property
     def outcome(self) -> HeldOut | None:
-        """The best state beside the one before training; None before the first look."""
+        """Held-out losses before training and of the best state; None before the first look."""
         if self.looked < 0:
             return None
         return HeldOut(len(self._lesson.held_out), self.before, self.least)
+
+    def state(self) -> DistillationState:
+        """Return the document of a checkpoint."""
+        began = self.looked >= 0
+        return DistillationState(
+            **super().state().model_dump(),
+            looked=self.looked,
+            best_at=self.best_at,
+            halvings=self.halvings,
+            before=self.before if began else None,
+            least=self.least if began else None,
+        )
+
+    def tensors(self) -> Tensors:
+        """Return the tensors of a checkpoint, the best state's among them."""
+        return super().tensors() | {BEST + key: tensor for key, tensor in self.best.items()}
+
+    def restore(self, state: TuningState, tensors: Tensors) -> None:
+        """Set it to a state and tensors from a checkpoint."""
+        assert isinstance(state, DistillationState)
+        own = {name: tensor for name, tensor in tensors.items() if not name.startswith(BEST)}
+        super().restore(state, own)
+        for key, tensor in self.best.items():
+            tensor.copy_(tensors[BEST + key])
+        self.looked, self.best_at, self.halvings = state.looked, state.best_at, state.halvings
+        if state.before is not None and state.least is not None:
+            self.before, self.least = state.before, state.least
 
     def advance(self) -> None:
         """Look at the held-out samples where that is due, or do one step.
@@ -140,26 +183,19 @@ class Distillation:
         self.whole = True
 
     def _step(self) -> None:
-        step = len(self.losses)
-        share = (1 + cos(pi * step / self.steps)) / 2
-        self.optimizer.param_groups[0]["lr"] = self.rate * share
-        self.optimizer.zero_grad()
-        loss = self._loss(self._lesson.training[self._orders[step]])
+        loss = self._loss(self._lesson.training[self._begin_step()])
         torch.autograd.backward(loss)
         norm = nn.utils.clip_grad_norm_(self.trained.values(), CLIP)
-        if not (isfinite(float(loss.detach())) and isfinite(float(norm))):
+        if isfinite(float(loss.detach())) and isfinite(float(norm)):
+            self._end_step(float(loss.detach()))
+        else:
             self._halve()
-            return
-        self.whole = False
-        self.optimizer.step()
-        self.losses.append(float(loss.detach()))
-        self.whole = True
 
     def _halve(self) -> None:
         """Go back to the best state, at half the rate."""
         if self.halvings == HALVINGS and self.best_at == 0:
             raise FittingError(
-                f"training diverges at all learning rates from {self._settings.learning_rate:g} "
+                f"training diverges at all learning rates from {self.settings.learning_rate:g} "
                 f"down to {self.rate:g}: give a lower one"
             )
         self.whole = False
@@ -175,7 +211,7 @@ class Distillation:
     def _held_out_loss(self) -> float:
         total = 0.0
         with torch.no_grad():
-            for part in torch.split(self._lesson.held_out, self._settings.batch_size):
+            for part in torch.split(self._lesson.held_out, self.settings.batch_size):
                 total += float(self._loss(part)) * len(part)
         return total / len(self._lesson.held_out)
 
@@ -187,17 +223,14 @@ class Distillation:
     def _copies(self) -> dict[str, Tensor]:
         return {key: tensor.detach().clone() for key, tensor in self.trained.items()}
 
-    def _new_optimizer(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.trained.values(), lr=self.rate)
-
 
 def bound(least: float, before: float) -> float:
-    """Return the held-out loss over which training has diverged, from the least and the first."""
+    """Return the held-out loss above which training has diverged, from the least and the first."""
     return max(RISEN * least, least + SLACK, least + OF_START * before)
 
 
 def looks(steps: int) -> frozenset[int]:
-    """Return after how many steps held-out samples are looked at, the first and last included."""
+    """Return the numbers of steps after which there is a look, from 0 to all."""
     every = ceil(steps / LOOKS)
     early: Sequence[int] = [2**power for power in range(every.bit_length()) if 2**power < every]
     return frozenset((0, *early, *range(every, steps, every), steps))

@@ -1,53 +1,27 @@
-"""Training a network of a supernet to give a teacher's outputs, resumable; no labels are needed."""
+"""Trains a network of a supernet to give a teacher's outputs; resumable, and without labels."""
 
 from pathlib import Path
-from time import monotonic
-from typing import Annotated
 
 import torch
-from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from netstitch.errors import DataError
-from netstitch.files.checkpoint import (
-    TrainingCheckpoint,
-    fingerprint_of,
-    restore_training,
-    training_tensors,
-)
-from netstitch.files.documents import Document
+from netstitch.events import StepsCallback
 from netstitch.networks.module import build_module
 from netstitch.supernet.decisions import AnySubnetwork
 from netstitch.supernet.supernet import Supernet
-from netstitch.threads import threads
 from netstitch.tuning.distillation import Distillation, Lesson
 from netstitch.tuning.teachers import Teacher
-from netstitch.tuning.trained_weights import SAVED_EVERY, FineTuned, Progress, trained_keys
+from netstitch.tuning.trained_weights import FineTuned, trained_keys
+from netstitch.tuning.training_loop import checkpoint_of, parameters_of, train
 from netstitch.tuning.tuning_settings import FineTuneSettings
 
 HELD_OUT, MOST_HELD_OUT = 0.1, 1024
-"""The share of the samples that is held out, and how many at most."""
-COMPARED = 64
-"""Inputs, spread evenly, that tell sets of samples apart."""
-BEST = "best/"
-
-Steps = Annotated[int, Field(ge=-1)]
-
-
-class DistillationState(Document):
-    """The document of a checkpoint: fields of `Distillation`, and threads inside operations."""
-
-    losses: tuple[float, ...]
-    looked: Steps
-    best_at: Steps
-    halvings: Steps
-    before: float | None
-    least: float | None
-    threads: Annotated[int, Field(ge=1, le=4096)]
+"""The share of the samples that is held out, and the most."""
 
 
 def split_samples(count: int, settings: FineTuneSettings) -> tuple[Tensor, Tensor]:
-    """Return the indices of samples that are trained on, and of those that are held out.
+    """Return the indices of the samples to train on, and of those that are held out.
 
     Raises:
         DataError: Those to train on are fewer than a batch.
@@ -71,7 +45,7 @@ def taught(
     *,
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
-    progress: Progress | None = None,
+    progress: StepsCallback | None = None,
 ) -> FineTuned:
     """Train a genotype's network on inputs (n, ...); see `distil`, which has the other arguments.
 
@@ -100,7 +74,7 @@ def distil(
     *,
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
-    progress: Progress | None = None,
+    progress: StepsCallback | None = None,
 ) -> FineTuned:
     """Train a genotype's network or an exit as a whole; the supernet stays as it is.
 
@@ -110,8 +84,8 @@ def distil(
     Args:
         supernet: Holds the network.
         chosen: The genotype or exit.
-        keys: Of the tensors that are trained.
-        lesson: What is learned.
+        keys: The keys of the tensors that are trained.
+        lesson: The teacher and the samples.
         settings: For how long and how fast.
         device: What trains.
         checkpoint: A file that says each minute, after Ctrl-C and at the end how far training is,
@@ -122,85 +96,17 @@ def distil(
         FittingError: Training diverges at all rates that are tried.
         StorageError: The checkpoint cannot be written, is damaged, or of another training.
     """
-    graph, weights = supernet.subnetwork_graph(chosen)
-    tensors = {key: tensor.detach().to(device) for key, tensor in weights.items()}
-    interrupted = False
+    graph = supernet.pruned_graph(chosen)
     with torch.inference_mode(False), torch.enable_grad():
-        trained = {key: nn.Parameter(tensors[key].clone()) for key in keys}
-        student = build_module(graph, tensors | trained)
-        training = Distillation(student, trained, lesson, settings, device)
-        file, count = None, torch.get_num_threads()
-        if checkpoint is not None:
-            fixed = {"graph": [node.name for node in graph.nodes], **settings.model_dump()}
-            compared = [
-                *weights.values(),
-                *lesson.teacher.tensors,
-                lesson.inputs[:: -(-len(lesson.inputs) // COMPARED)],
-                lesson.training,
-            ]
-            mark = fingerprint_of(fixed, compared)
-            file = TrainingCheckpoint(checkpoint, "netstitch-distilling-1", "fine-tuning", mark)
-            if checkpoint.exists():
-                count = _restore(file, training)
-        saved = monotonic()
-        with threads(count):
-            try:
-                while not training.ended:
-                    training.advance()
-                    if file is not None and monotonic() - saved >= SAVED_EVERY:
-                        _save(file, training)
-                        saved = monotonic()
-                    if progress is not None:
-                        progress(len(training.losses), training.steps, _text(training))
-                if file is not None:
-                    _save(file, training)
-            except KeyboardInterrupt:
-                if file is not None:
-                    if training.whole:  # half a step is not kept: the one before it is there
-                        _save(file, training)
-                    raise
-                interrupted = True
+        tensors, trained = parameters_of(supernet, chosen, keys, device)
+        steps = Distillation(build_module(graph, tensors), trained, lesson, settings, device)
+        compared = [*tensors.values(), *lesson.teacher.tensors, lesson.inputs, lesson.training]
+        file = checkpoint_of(checkpoint, graph, settings, compared)
+        interrupted = train(steps, file, progress)
     return FineTuned(
-        {key: tensor.detach().cpu() for key, tensor in training.best.items()},
-        tuple(training.losses),
+        {key: tensor.detach().cpu() for key, tensor in steps.best.items()},
+        tuple(steps.losses),
         interrupted,
-        training.outcome,
-        training.halvings,
+        steps.outcome,
+        steps.halvings,
     )
-
-
-def _text(training: Distillation) -> str:
-    loss = f"loss {training.losses[-1]:.4g}, " if training.losses else ""
-    halved = f", rate halved to {training.rate:.3g}" if training.halvings else ""
-    return f"{loss}held out {training.before:.4g} before and {training.least:.4g} now{halved}"
-
-
-def _save(file: TrainingCheckpoint, training: Distillation) -> None:
-    began = training.looked >= 0
-    document = {
-        "losses": training.losses,
-        "looked": training.looked,
-        "best_at": training.best_at,
-        "halvings": training.halvings,
-        "before": training.before if began else None,
-        "least": training.least if began else None,
-        "threads": torch.get_num_threads(),
-    }
-    best = {BEST + key: tensor for key, tensor in training.best.items()}
-    file.write(document, training_tensors(training.trained, training.optimizer) | best)
-
-
-def _restore(file: TrainingCheckpoint, training: Distillation) -> int:
-    """Bring a training to where its checkpoint is, and return the threads that it ran with."""
-    with file.reading(DistillationState) as (state, found):
-        own = {name: tensor for name, tensor in found.items() if not name.startswith(BEST)}
-        restore_training(training.trained, training.optimizer, own)
-        for key, tensor in training.best.items():
-            tensor.copy_(found[BEST + key])
-        training.losses = list(state.losses)
-        training.looked, training.best_at = state.looked, state.best_at
-        training.halvings = state.halvings
-        if state.before is not None and state.least is not None:
-            training.before, training.least = state.before, state.least
-        return state.threads
-    raise AssertionError  # what is read is returned, or the reader raises

@@ -1,28 +1,19 @@
-"""Training one network of a supernet on the task itself, after it was found.
+"""Fine-tuning: trains one network of a supernet on the task itself, after it was found.
 
-The paper's section 8 proposes it. Both branches of an ensemble are trained, each for itself, on the
-task's loss; with a teacher, the network as a whole. Norms keep their statistics and dropout stays
-off, as in the network that was found.
+The paper's section 8 proposes it. On labels each branch of an ensemble has a loss of its own; with
+a teacher the network is trained as a whole. Norms keep their statistics and dropout stays off, as
+in the network that was found.
 """
 
-from collections.abc import Sequence
-from math import cos, isfinite, nan, pi
+from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path
-from time import monotonic
-from typing import Annotated
 
 import torch
-from pydantic import AllowInfNan, Field
 from torch import Tensor, nn
 
 from netstitch.errors import DataError, FittingError
-from netstitch.files.checkpoint import (
-    TrainingCheckpoint,
-    fingerprint_of,
-    restore_training,
-    training_tensors,
-)
-from netstitch.files.documents import Document
+from netstitch.events import StepsCallback
 from netstitch.networks.graph import Graph
 from netstitch.networks.module import build_module
 from netstitch.stitching.genotype import check_genotype
@@ -31,33 +22,15 @@ from netstitch.supernet.decisions import AnyGenotype
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples, Task
 from netstitch.tasks.task import Measure, as_task
-from netstitch.threads import threads
 from netstitch.tuning.distilling import taught
 from netstitch.tuning.teachers import Teacher
 from netstitch.tuning.trained_weights import (
-    SAVED_EVERY,
     FineTuned,
-    Progress,
-    orders,
     trained_keys,
     training_samples,
 )
+from netstitch.tuning.training_loop import TuningSteps, checkpoint_of, parameters_of, train
 from netstitch.tuning.tuning_settings import LABELS, FineTuneSettings
-
-COMPARED = 64
-"""Inputs that tell sets of samples apart, with all of their labels; sets may be many gigabytes."""
-
-
-class TuningState(Document):
-    """The document of a checkpoint.
-
-    Attributes:
-        losses: Of each step so far.
-        threads: Threads inside operations, on which last bits depend.
-    """
-
-    losses: tuple[Annotated[float, AllowInfNan(True)], ...]
-    threads: Annotated[int, Field(ge=1, le=4096)]
 
 
 def finetune_genotype(
@@ -68,13 +41,13 @@ def finetune_genotype(
     *,
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
-    progress: Progress | None = None,
+    progress: StepsCallback | None = None,
 ) -> FineTuned:
     """Train a genotype's network on the task's training samples; the supernet stays as it is.
 
-    The loss is the cross-entropy against the labels, the sum over the branches of an ensemble; with
-    a teacher in the settings, that of `distil`, of the network's output as a whole. Ctrl-C ends
-    training with what it came to so far; with a checkpoint it stays KeyboardInterrupt.
+    The loss is the task's on the labels, summed over the branches of an ensemble; with a teacher in
+    the settings it is that of `distil`. Ctrl-C ends training and returns the weights so far; with a
+    checkpoint it stays KeyboardInterrupt.
 
     Args:
         supernet: Holds the network.
@@ -82,8 +55,8 @@ def finetune_genotype(
         genotype: The network.
         settings: What is trained, for how long and how fast.
         device: What trains.
-        checkpoint: A file that says each minute, and after Ctrl-C, how far training is. If it is
-            there, training goes on from it, to the same result, with as many threads as it began
+        checkpoint: A file that keeps the training each minute, after Ctrl-C and at the end. If it
+            is there, training goes on from it, to the same result, with as many threads as it began
             with. It is left for the caller to remove.
         progress: Called after each step with steps done, steps in all, and a line of text.
 
@@ -111,70 +84,20 @@ def finetune_genotype(
             f"a {task.kind} has no method training_loss; expected one that gives the "
             "loss of outputs and labels as a scalar tensor"
         )
-    tensors = {key: tensor.detach().to(device) for key, tensor in supernet.tensors().items()}
     keys = trained_keys(supernet, chosen, settings.trained)
     with torch.inference_mode(False), torch.enable_grad():
-        for key in keys:
-            tensors[key] = nn.Parameter(tensors[key].clone())
+        tensors, trained = parameters_of(supernet, chosen, keys, device)
         modules = [build_module(graph, tensors) for graph in _branches(supernet, chosen)]
         # A branch without a stitch of its own has nothing to train.
         branches = [module for module in modules if any(True for _ in module.parameters())]
-        trained = {key: tensors[key] for key in keys}
-        rate = settings.learning_rate
-        optimizer = torch.optim.Adam(trained.values(), lr=rate)
-        order = orders(len(samples), settings)
-        file, losses, count = None, list[float](), torch.get_num_threads()
-        if checkpoint is not None:
-            fixed = {"genotype": chosen.tolist(), **settings.model_dump(exclude={"teacher"})}
-            compared = [*trained.values(), samples.inputs[:COMPARED], samples.labels]
-            mark = fingerprint_of(fixed, compared)
-            file = TrainingCheckpoint(checkpoint, "netstitch-tuning-2", "fine-tuning", mark)
-            if checkpoint.exists():
-                with file.reading(TuningState) as (state, found):
-                    restore_training(trained, optimizer, found)
-                    losses, count = list(state.losses), state.threads
-
-        def save() -> None:
-            if file is not None:
-                document = {"losses": losses, "threads": torch.get_num_threads()}
-                file.write(document, training_tensors(trained, optimizer))
-
-        interrupted, whole, saved = False, True, monotonic()
-        with threads(count):
-            try:
-                for indices in order[len(losses) :]:
-                    step = len(losses)
-                    optimizer.param_groups[0]["lr"] = rate * (1 + cos(pi * step / len(order))) / 2
-                    optimizer.zero_grad()
-                    loss = _descend(branches, training_loss, samples, indices, device)
-                    _check_finite(loss, step + 1, len(order), rate)
-                    whole = False
-                    optimizer.step()
-                    losses.append(loss)
-                    whole = True
-                    if monotonic() - saved >= SAVED_EVERY:
-                        save()
-                        saved = monotonic()
-                    if progress is not None:
-                        progress(len(losses), len(order), f"loss {loss:.4g}")
-            except KeyboardInterrupt:
-                if whole:  # half a step is not kept: the one before it is there
-                    save()
-                if file is not None:
-                    raise
-                interrupted = True
+        steps = LabelSteps(branches, trained, training_loss, samples, settings, device)
+        compared = [*tensors.values(), samples.inputs, samples.labels]
+        file = checkpoint_of(checkpoint, supernet.pruned_graph(chosen), settings, compared)
+        interrupted = train(steps, file, progress)
     weights = {key: tensor.detach().cpu() for key, tensor in trained.items()}
     if not all(torch.isfinite(tensor).all() for tensor in weights.values()):  # of the last step
-        _check_finite(nan, len(losses), len(order), rate)
-    return FineTuned(weights, tuple(losses), interrupted)
-
-
-def _check_finite(loss: float, step: int, steps: int, learning_rate: float) -> None:
-    if not isfinite(loss):
-        raise FittingError(
-            f"training diverged in step {step} of {steps} at a learning rate of "
-            f"{learning_rate:g}: lower it"
-        )
+        raise steps.diverged(len(steps.losses))
+    return FineTuned(weights, tuple(steps.losses), interrupted)
 
 
 def _branches(supernet: Supernet, genotype: Genotype) -> list[Graph]:
@@ -191,18 +114,52 @@ def _branches(supernet: Supernet, genotype: Genotype) -> list[Graph]:
     return found
 
 
-def _descend(
-    branches: Sequence[nn.Module],
-    training_loss: Measure,
-    samples: Samples,
-    indices: Tensor,
-    device: torch.device | str,
-) -> float:
-    """Add the gradients of a step, and return its loss, the mean over branches."""
-    inputs, labels = samples.inputs[indices].to(device), samples.labels[indices].to(device)
-    total = 0.0
-    for branch in branches:
-        loss = training_loss(branch(inputs), labels)
-        torch.autograd.backward(loss)
-        total += float(loss.detach())
-    return total / len(branches)
+class LabelSteps(TuningSteps):
+    """The steps of training on a task's loss.
+
+    Args:
+        branches: The networks, each of which has a loss of its own.
+        trained: Their parameters that are trained, by key; they are changed in place.
+        training_loss: The loss of outputs and labels.
+        samples: The training samples.
+        settings: For how long, and how fast.
+        device: Where it runs.
+    """
+
+    def __init__(
+        self,
+        branches: Sequence[nn.Module],
+        trained: Mapping[str, nn.Parameter],
+        training_loss: Measure,
+        samples: Samples,
+        settings: FineTuneSettings,
+        device: torch.device | str,
+    ) -> None:
+        super().__init__(trained, len(samples), settings)
+        self._branches, self._training_loss = branches, training_loss
+        self._samples, self._device = samples, device
+
+    def advance(self) -> None:
+        """Do one step; raises FittingError where its loss is not finite."""
+        loss = self._descend(self._begin_step())
+        if not isfinite(loss):
+            raise self.diverged(len(self.losses) + 1)
+        self._end_step(loss)
+
+    def diverged(self, step: int) -> FittingError:
+        """Return the error of a training that diverged in a step."""
+        return FittingError(
+            f"training diverged in step {step} of {self.steps} at a learning rate of "
+            f"{self.rate:g}: lower it"
+        )
+
+    def _descend(self, indices: Tensor) -> float:
+        """Add the gradients of a step, and return its loss, the mean over branches."""
+        inputs = self._samples.inputs[indices].to(self._device)
+        labels = self._samples.labels[indices].to(self._device)
+        total = 0.0
+        for branch in self._branches:
+            loss = self._training_loss(branch(inputs), labels)
+            torch.autograd.backward(loss)
+            total += float(loss.detach())
+        return total / len(self._branches)

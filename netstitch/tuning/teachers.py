@@ -15,16 +15,16 @@ from netstitch.tuning.tuning_settings import LABELS
 
 
 class Teacher:
-    """A reference network, with weights of its own: what is trained later does not change it.
+    """A reference network with its own copy of the weights, which training does not change.
 
     Args:
         supernet: Has the network among its outputs.
-        name: Of the output, such as "ensemble".
+        name: The output's name, such as "ensemble".
         output: The key of the output that is learned, where networks put out several.
         device: Where it runs.
 
     Raises:
-        FittingError: There is no such network, or its output is no logits of classes.
+        FittingError: There is no such network, or its output is not logits of classes.
         DataError: The networks have no output of that key.
     """
 
@@ -51,7 +51,7 @@ class Teacher:
         return [*self._module.state_dict().values()]
 
     def same(self, supernet: Supernet, chosen: AnySubnetwork) -> bool:
-        """Return whether a network is the teacher's, before training changes its weights."""
+        """Return whether a subnetwork is the teacher, by their graphs."""
         return supernet.pruned_graph(chosen) == supernet.pruned_graph(self.genotype)
 
     def check_other(self, supernet: Supernet, chosen: AnySubnetwork) -> None:
@@ -68,15 +68,13 @@ class Teacher:
             return select(self._module(inputs), self.output)
 
     def loss(self, student: nn.Module, inputs: Tensor) -> Tensor:
-        """Return how far a network's outputs for a batch are from those to learn, in nats."""
+        """Return the divergence of a network's outputs from the teacher's for a batch, in nats."""
         return divergence(select(student(inputs), self.output), self(inputs))
 
 
 def _check_logits(graph: Graph, output: str | None, name: str) -> None:
     """Raise FittingError unless an output is one of two or more classes."""
-    keyed = dict(graph.outputs)
-    node = graph.by_name[keyed[output] if output in keyed else graph.outputs[0][1]]
-    shape = node.shape or ()
+    shape = graph.output_shape(output)
     if len(shape) < 2 or shape[1] == 1:
         raise FittingError(
             f"the teacher {name!r} puts out ({', '.join(map(str, shape))}), and what is learned is "

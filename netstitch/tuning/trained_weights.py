@@ -1,6 +1,6 @@
-"""The weights of a network that are trained, and what became of them."""
+"""The weights of a network that are trained, and the result of training."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,21 +15,16 @@ from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples, Task
 from netstitch.tuning.tuning_settings import FineTuneSettings, Trained
 
-Progress = Callable[[int, int, str], None]
-
-SAVED_EVERY = 60.0
-"""Seconds of training that a kill may cost."""
-
 NO_STITCHES = "the {what} has no stitches to train; train all of its weights, or another {what}"
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Distances of outputs from the teacher's, on samples that were not trained on.
+    """The mean divergence of outputs from a teacher's on held-out samples, in nats.
 
     Attributes:
-        samples: How many there are.
-        before: The mean divergence in nats before training.
+        samples: The number of samples.
+        before: The divergence before training.
         after: That of the state that was kept: never more.
     """
 
@@ -43,12 +38,12 @@ class FineTuned:
     """The result of training.
 
     Attributes:
-        weights: New values of what was trained, by the keys of `Supernet.tensors`.
-        losses: Of each step; on labels the mean over branches. With a teacher, steps that led to
-            divergence are left out.
+        weights: The trained weights, by the keys of `Supernet.tensors`.
+        losses: The loss of each step; on labels the mean over branches. With a teacher, steps that
+            led to divergence are left out.
         interrupted: Whether Ctrl-C ended it before its time.
-        held_out: The outputs beside the teacher's, where there was one.
-        halvings: How often the rate was halved, since training diverged; 0 on labels.
+        held_out: The divergence from the teacher, where there was one.
+        halvings: How often training diverged and the rate was halved; 0 on labels.
     """
 
     weights: Mapping[str, Tensor]
@@ -59,7 +54,7 @@ class FineTuned:
 
 
 def give(supernet: Supernet, weights: Mapping[str, Tensor]) -> None:
-    """Put trained weights into a supernet, whose other networks that use them change too."""
+    """Write trained weights into a supernet; all of its networks that read them change."""
     own = supernet.tensors()
     with torch.no_grad():
         for key, tensor in weights.items():
@@ -98,7 +93,7 @@ def trained_keys(supernet: Supernet, chosen: AnySubnetwork, trained: Trained) ->
 
 
 def keys_to_train(supernet: Supernet, chosen: AnySubnetwork, trained: Trained) -> list[str]:
-    """Return the same; there may be none."""
+    """Return the keys that `trained_keys` does, of which there may be none."""
     if trained == "stitches":
         stitches = supernet.stitch_weights()
         return [key for key in keys_read(supernet, chosen) if key in stitches]
@@ -117,7 +112,7 @@ def keys_read(supernet: Supernet, chosen: AnySubnetwork) -> dict[str, None]:
 
 
 def orders(count: int, settings: FineTuneSettings) -> Sequence[Tensor]:
-    """Return the indices of each step's samples, of so many."""
+    """Return the indices of each step's samples, of `count` samples."""
     generator = torch.Generator().manual_seed(settings.seed)
     return [
         part

@@ -14,6 +14,7 @@ from torch import Tensor, fx
 from netstitch.analysis import CascadePoint, FrontPoint
 from netstitch.analysis.front_choice import AnyPoint
 from netstitch.errors import FittingError
+from netstitch.events import StepsCallback
 from netstitch.files.settings import check_names, with_keywords
 from netstitch.stitching.cascade import Cascade
 from netstitch.stitching.exit import Exit
@@ -25,7 +26,7 @@ from netstitch.tasks.task import as_task
 from netstitch.tuning.cascade_tuning import taught_cascade
 from netstitch.tuning.finetuning import finetune_genotype
 from netstitch.tuning.teachers import Teacher
-from netstitch.tuning.trained_weights import FineTuned, HeldOut, Progress, give
+from netstitch.tuning.trained_weights import FineTuned, HeldOut, give
 from netstitch.tuning.tuning_settings import LABELS, FineTuneSettings, Trained
 
 
@@ -44,12 +45,11 @@ class TunedPoint:
     """A network or cascade that was trained.
 
     Attributes:
-        supernet: A copy of the one that was given, which shares no tensor with it. What was trained
-            is in it for this network: others of it read the same tensors, and are not what they
-            were.
+        supernet: A copy of the one that was given, with the trained weights; they share no tensor.
+            Its other subnetworks read the trained tensors too, and are not what they were.
         subnetwork: What `Supernet.subnetwork` and `ns.export` take; a cascade with new thresholds.
-        trainings: How training went; of a cascade, that of each stage that was trained.
-        held_out: The outputs of the whole beside the teacher's, where there was one.
+        trainings: The training; of a cascade, that of each stage that was trained.
+        held_out: The divergence from the teacher on held-out samples, where there was a teacher.
     """
 
     supernet: Supernet
@@ -61,7 +61,7 @@ class TunedPoint:
     def module(self) -> fx.GraphModule:
         """The same as an ordinary PyTorch module.
 
-        Of a cascade whose networks put out several tensors, ask `Supernet.subnetwork` for one.
+        For a cascade of networks with several outputs, call `Supernet.subnetwork` with one of them.
         """
         return self.supernet.subnetwork(self.subnetwork)
 
@@ -75,31 +75,33 @@ def finetune(
     teacher: str | None = None,
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
-    progress: Progress | None = None,
+    progress: StepsCallback | None = None,
     **options: Unpack[FineTuneKeywords],
 ) -> TunedPoint:
     """Return a network or cascade of a front, trained on the task's samples; all else stays.
 
     With a teacher no labels are needed: the network learns its outputs. A tenth of the samples,
-    1,024 at most, is held out; gradients are clipped; where training diverges it goes back to the
-    best state, and on at half the rate; and the state that is best on the samples held out is kept,
-    never worse there than before. While a network or a stage of a cascade is trained, Ctrl-C ends
-    training with what it came to so far. While thresholds are chosen it stays KeyboardInterrupt;
-    with a checkpoint it always does, and the same call goes on.
+    1,024 at most, is held out, and the state that is best on these is kept: it is never worse there
+    than before training. Gradients are clipped; where training diverges, it goes back to the best
+    state and on at half the rate.
 
-    A cascade learns a teacher's outputs: its first stage on all samples, later ones on those that
-    reach them, where they train what no earlier stage reads. Its thresholds are chosen again, so
-    that as many validation samples go on as before.
+    A cascade learns from a teacher only: its first stage on all samples, later ones on the samples
+    that reach them. Each trains the weights that no earlier stage reads. Thresholds are chosen
+    anew, so that as many validation samples go on as before.
+
+    Ctrl-C ends the training of a network or a stage, and the weights so far are returned; while
+    thresholds are chosen it stays KeyboardInterrupt. With a checkpoint it always does, and the same
+    call goes on.
 
     Args:
         supernet: The supernet that the point is of.
         point: A network or cascade of its front, or a reference; or a genotype, or a cascade.
         task: Has the training samples.
-        teacher: "ensemble", or the name of a basis network, as they are in the supernet; by default
-            none: the samples' labels are learned.
+        teacher: "ensemble", or the name of a basis network; by default none: the samples' labels
+            are learned.
         device: What trains.
         checkpoint: A file that says how far training is, from which it goes on to the same bits. It
-            is left for the caller to remove. Later stages of a cascade have one each, with their
+            is left for the caller to remove. Later stages of a cascade have a file each, with their
             number behind the name.
         progress: Called after each step with steps done, steps in all, and a line of text.
         **options: Fields of `netstitch.tuning.FineTuneSettings`.

@@ -9,7 +9,7 @@ from netstitch.files.settings import Settings
 
 Trained = Literal["stitches", "all"]
 LABELS = "labels"
-"""The teacher that is none: networks are trained on the samples' labels."""
+"""The word for no teacher: networks are trained on the samples' labels."""
 
 
 class FineTuneSettings(Settings):

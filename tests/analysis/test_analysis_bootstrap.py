@@ -31,7 +31,7 @@ def test_as_resampling_the_samples(seed, accuracy_a, accuracy_b, size):
 
 
 def test_known_width():
-    """Of n samples that differ in m, the deviation is sqrt(m) / n, here 20 / 10,000."""
+    """The deviation is sqrt(m) / n where n samples differ in m, here 20 / 10,000."""
     a, b = np.zeros(10_000, bool), np.zeros(10_000, bool)
     a[:200], b[200:400] = True, True
     interval = paired_difference(a, b, seed=1)

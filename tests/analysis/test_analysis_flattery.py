@@ -1,4 +1,4 @@
-"""By how much validation flatters, told beside the ensemble."""
+"""The gain of being chosen by validation samples, beside the ensemble."""
 
 import numpy as np
 import pytest

@@ -220,7 +220,7 @@ def test_table_compares_with_the_ensemble(front):
 
 def rendered(front: Front) -> list[str]:
     console = Console(width=100, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
-    console.print(front_table(front, "Front"))
+    console.print(front_table(front))
     return console.export_text().splitlines()
 
 

@@ -1,4 +1,4 @@
-"""What `Front.pick` chooses among networks and cascades, and what it says where nothing fits."""
+"""`Front.pick`: its choice among networks and cascades, and its message where nothing fits."""
 
 from dataclasses import replace
 

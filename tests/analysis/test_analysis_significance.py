@@ -40,7 +40,7 @@ def test_of_other_seeds_it_is_the_rank_sum_test(first: list[float], second: list
 
 
 def test_five_seeds_all_better() -> None:
-    """Of 2^5 ways to sign five ranks, two are as far out: p = 2 / 32."""
+    """Two of the 2^5 ways to sign five ranks are as far out: p = 2 / 32."""
     better = {seed: 0.5 + 0.01 * seed for seed in range(5)}
     worse = {seed: 0.4 + 0.005 * seed for seed in range(5)}
     (pair,) = pairwise({"better": better, "worse": worse})

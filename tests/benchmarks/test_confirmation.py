@@ -1,4 +1,4 @@
-"""What is measured of a front whose figures are others than its accuracies on test images."""
+"""Measures of a front whose figures are others than its accuracies on test images."""
 
 import numpy as np
 import pytest

@@ -137,7 +137,7 @@ def test_a_supernet_of_the_papers_size_breaks_by_many_stitches() -> None:
 
 
 def test_a_search_of_the_papers_size_is_counted() -> None:
-    """Of the first proposals none is unchanged; what the paper skips, signatures skip too."""
+    """None of the first proposals is unchanged; signatures skip all that the paper skips."""
     from paper_scale import search, table
 
     row = search("gomea", 1, 400, population=16)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_supernets import three_networks
 
-from netstitch.cascades.points import costs_along
+from netstitch.cascades.measured_cascades import costs_along
 from netstitch.cascades.stage_costs import AskedCosts, SummedCosts, stage_costs
 from netstitch.costs import COSTS, Cost
 

@@ -10,7 +10,7 @@ from netstitch.cli import main
 
 @dataclass(frozen=True)
 class Called:
-    """What a command left: its exit code and what it wrote."""
+    """The result of a command: its exit code and what it wrote."""
 
     code: int
     out: str

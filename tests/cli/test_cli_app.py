@@ -1,4 +1,4 @@
-"""What the command line says of itself, and how fast it starts."""
+"""The command line as a whole: its help, its version, and how fast it starts."""
 
 import errno
 import os

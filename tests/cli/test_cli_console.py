@@ -1,4 +1,4 @@
-"""What is shown while a run goes on, on a terminal and elsewhere."""
+"""The display of a run that goes on, on a terminal and elsewhere."""
 
 import io
 

@@ -189,7 +189,7 @@ def test_bad_input_is_one_line(experiment: Path, netstitch: Caller) -> None:
 def test_what_may_change_between_calls_and_what_may_not(
     experiment: Path, netstitch: Caller
 ) -> None:
-    """How evaluations are spread may; budgets of runs that are compared may not."""
+    """The spread of evaluations may differ between compared runs, budgets may not."""
     file = asked(experiment, '\n[protocol]\nalgorithms = ["random"]\nseeds = 1\n')
     assert netstitch("protocol", file, "--no-sweep", "-o", "out").code == 0
     again = netstitch("protocol", file, "--no-sweep", "-o", "out", "--executor", "processes")

@@ -51,7 +51,7 @@ MODULES = ("trust_helper", "trust_extra")
 
 @pytest.fixture(autouse=True)
 def as_in_a_new_process() -> Iterator[None]:
-    """What one command imported is not there for the next."""
+    """Modules that one command imported are not there for the next."""
     yield
     for name in MODULES:
         sys.modules.pop(name, None)
@@ -296,7 +296,7 @@ def plant(folder: Path, pwned: Path) -> None:
 
 
 class _Evil:
-    """What writes a file when it is unpickled."""
+    """Writes a file when it is unpickled."""
 
     def __init__(self, path: str) -> None:
         self.path = path

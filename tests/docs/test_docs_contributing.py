@@ -75,7 +75,7 @@ def test_a_fitting_method(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Brightness(ns.Task):
-    """Whether a network's first logit is positive where the label is 1."""
+    """A task: is a network's first logit positive where the label is 1?"""
 
     measure = "share of signs"
 

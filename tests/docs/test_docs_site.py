@@ -20,7 +20,7 @@ ROOMS = [path.stem for path in sorted((DOCS / "api").glob("*.md")) if path.stem 
 
 
 class Loaded(HTMLParser):
-    """What a page loads: scripts, styles, pictures, and frames."""
+    """The things that a page loads: scripts, styles, pictures, and frames."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ from netstitch.fitting.feature_stream import (
     Batch,
     Features,
     Layer,
-    Progress,
+    ProgressCallback,
     check_samples,
     inputs,
     read_features,
@@ -37,7 +37,7 @@ def fit_toy(
     features: Features,
     batches: Iterable[Batch],
     settings: ToySettings,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> FitReport:
     """Write into every layer no weight, and as its bias the mean of the features of its target."""
     begin = perf_counter()

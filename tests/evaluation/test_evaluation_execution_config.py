@@ -1,4 +1,4 @@
-"""What a machine can do, and what it does where nothing is said."""
+"""The abilities of a machine, and the defaults that follow from them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A race: who goes on behind a part, and what is said of those who do not."""
+"""A race: the evaluations that go on after a part, and the values of those that do not."""
 
 from math import sqrt
 from statistics import NormalDist, fmean, pvariance
@@ -33,7 +33,7 @@ def as_given() -> Task:
 
 
 def upper_end(right: list[float], known: list[list[float]]) -> float:
-    """As a sentence would have it: the mean of the differences, and so many errors of it more."""
+    """Return the end of the interval in plain Python: the mean, and so many standard errors."""
     m, n = len(right), len(known[0])
     found = []
     for network in known:
@@ -95,7 +95,7 @@ def test_most_that_are_as_good_as_the_threshold_go_on() -> None:
 def decided(
     right: list[float], known: list[list[float]], ends: list[int], threshold: float
 ) -> tuple[bool, float, int]:
-    """Whether it ends early, what is said of it, and the samples seen, counted batch by batch."""
+    """Return whether it ends early, its accuracy, and the samples seen, counted by batches."""
     n, most = len(right), float("inf")
     for seen in [*range(BATCH, n, BATCH), n]:
         if seen == n:

@@ -1,4 +1,4 @@
-"""What the command line gives takes the place of what the file says."""
+"""Options of the command line take the place of keys of the file."""
 
 from netstitch.experiments import Experiment, override
 

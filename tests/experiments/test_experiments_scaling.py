@@ -1,4 +1,4 @@
-"""What `mean` and `std` of `[task.images]` do to bytes, and beside floats."""
+"""`mean` and `std` of `[task.images]`, for bytes and for floats."""
 
 import json
 from pathlib import Path

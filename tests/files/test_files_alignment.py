@@ -1,4 +1,4 @@
-"""What is computed with begins on a boundary of memory, and is otherwise as it was."""
+"""Tensors to compute with begin on a boundary of memory, and are otherwise unchanged."""
 
 from typing import Any
 

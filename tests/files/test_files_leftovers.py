@@ -1,4 +1,4 @@
-"""What a writer that was killed left is removed by the next one, and nothing else is."""
+"""Leftovers of a writer that was killed are removed by the next one, and nothing else is."""
 
 import os
 import signal

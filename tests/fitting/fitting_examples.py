@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netstitch.fitting import METHODS, Batch, Features, FitReport, Progress
+from netstitch.fitting import METHODS, Batch, Features, FitReport, ProgressCallback
 from netstitch.fitting.feature_stream import Layer
 from netstitch.networks.feature_layout import MAP, VECTOR
 from netstitch.stitching.stitch import FeatureRef, Stitch
@@ -71,7 +71,7 @@ def fit_by(
     layers: Sequence[Layer],
     features: Features,
     batches: Iterable[Batch],
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
     **settings: Any,
 ) -> FitReport:
     """Fit by a method, its settings given by name."""

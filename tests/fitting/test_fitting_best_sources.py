@@ -1,4 +1,4 @@
-"""Which networks a point is made from, by closed-form error."""
+"""The sources that a point is made from, chosen by closed-form error."""
 
 from collections.abc import Iterator
 from functools import cache

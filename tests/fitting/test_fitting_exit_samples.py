@@ -1,4 +1,4 @@
-"""What exits are fitted on: features as exits read them, and the ensemble's probabilities."""
+"""The data that exits are fitted on: pooled features, and the ensemble's probabilities."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from netstitch.errors import FittingError
-from netstitch.fitting.exit_samples import ExitSamples, Teacher, read_samples
+from netstitch.fitting.exit_samples import EnsembleTeacher, ExitSamples, read_samples
 from netstitch.stitching import Averaging
 from netstitch.stitching.exit_graph import SMALLEST, Place, exit_output
 from netstitch.supernet.supernet import Supernet
@@ -20,9 +20,9 @@ from netstitch.supernet.supernet import Supernet
 INPUTS = torch.randn(20, 2, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
 
 
-def teacher_of(supernet: Supernet, key: str | None = None) -> Teacher:
+def teacher_of(supernet: Supernet, key: str | None = None) -> EnsembleTeacher:
     output = exit_output(supernet.structure, key)
-    return Teacher(supernet.structure, output, supernet.averaging, supernet.tensors())
+    return EnsembleTeacher(supernet.structure, output, supernet.averaging, supernet.tensors())
 
 
 def read(
@@ -75,7 +75,7 @@ def test_targets_of_networks_that_put_out_probabilities_are_their_mean() -> None
     torch.manual_seed(0)
     supernet = joined([Mixer(w, nn.Softmax(1)) for w in (4, 6)], torch.randn(2, 5, 6))
     output = supernet._exit_output(None)
-    teacher = Teacher(supernet.structure, output, supernet.averaging, supernet.tensors())
+    teacher = EnsembleTeacher(supernet.structure, output, supernet.averaging, supernet.tensors())
     inputs = torch.randn(9, 5, 6)
     outputs = [network(inputs) for network in supernet.networks]
     assert teacher.probabilities(outputs).allclose(sum(outputs) / 2, atol=1e-6)

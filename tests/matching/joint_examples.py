@@ -30,7 +30,7 @@ def worth(weights, group):
 
 
 def has_cycle(problem_graphs, groups):
-    """Whether nodes can no longer be taken away, one by one, that read none that is left."""
+    """Return whether nodes are left once all that read no other are taken away repeatedly."""
     name = {point: frozenset(group) for group in groups for point in group}
     reads = {}
     for graph, each in enumerate(problem_graphs):

@@ -1,4 +1,4 @@
-"""Which points fit, and what is said where none do."""
+"""Points that fit one another, and the message where none do."""
 
 import pytest
 import torch

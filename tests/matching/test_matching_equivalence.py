@@ -118,13 +118,13 @@ def test_positions_that_become_features_are_another_place():
 
 
 def moves(values):
-    """Whether each channel varies, by more than rounding."""
+    """Return whether each channel varies, by more than rounding."""
     channels = values.transpose(0, 1).reshape(values.shape[1], -1)
     return bool((channels.std(1) > 1e-6 * channels.abs().amax(1)).all())
 
 
 def affine_both_ways(u, v):
-    """Whether each channel is a line of the other's, at all positions: R^2 is 1, both ways."""
+    """Return whether each channel is a line of the other's at all positions, both ways."""
     if u.shape[:2] != v.shape[:2] or (u.shape != v.shape and u[0, 0].numel() != v[0, 0].numel()):
         return False
     u, v = (each.transpose(0, 1).reshape(each.shape[1], -1) for each in (u, v))

@@ -15,7 +15,7 @@ CHAIN = DirectedGraph(2, [(0, 1)])
 
 
 def check(graphs, weights, found):
-    """What holds for every result."""
+    """Assert the properties of every result."""
     groups = [tuple(group.items()) for group in found.groups]
     points = [point for group in groups for point in group]
     assert len(set(points)) == len(points)

@@ -19,7 +19,7 @@ CHAIN = [(0, 1), (1, 2)]
 
 
 def check(problem, found):
-    """What holds for every result."""
+    """Assert the properties of every result."""
     *graphs, weights = problem
     assert is_acyclic(*graphs, found.pairs)
     assert all(weights[pair] > 0 for pair in found.pairs)

@@ -78,7 +78,7 @@ def node_of(network: Network, operation: str) -> Node:
 
 
 def message(error: BaseException) -> str:
-    """What an error says; fails unless it is one line."""
+    """Return an error's message; fails unless it is one line."""
     text = str(error)
     assert "\n" not in text
     return text

@@ -1,4 +1,4 @@
-"""What cannot be captured is told what it is, and what to give instead."""
+"""Things that cannot be captured are named, with what to give instead."""
 
 from collections.abc import Callable
 from typing import Any

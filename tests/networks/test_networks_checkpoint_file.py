@@ -38,7 +38,7 @@ WRITERS = {
 
 
 class Bomb:
-    """What a pickle can do to whoever opens it: call a function of anybody's choice."""
+    """A pickle that calls a function of its author's choice when it is opened."""
 
     def __init__(self, function, *arguments):
         self.called = function, arguments

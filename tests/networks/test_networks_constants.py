@@ -1,4 +1,4 @@
-"""What a model computes without its input is a weight of the network."""
+"""Values that a model computes without its input are weights of the network."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a model that cannot be captured gets: one line that names the thing and the place."""
+"""The error of a model that cannot be captured: one line with the thing and the place."""
 
 from collections.abc import Callable
 from threading import Lock

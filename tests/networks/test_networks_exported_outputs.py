@@ -1,4 +1,4 @@
-"""What a model may return: a tensor or a dictionary of tensors, the batch in dimension 0."""
+"""The outputs a model may have: a tensor or a dictionary of tensors, the batch in dimension 0."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a layout knows: channels, sizes that must agree, rows, and the layer that translates."""
+"""Layouts: channels, sizes that must agree, rows, and the layer that translates."""
 
 import pytest
 import torch

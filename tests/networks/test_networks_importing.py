@@ -53,7 +53,7 @@ def code(tmp_path: Path) -> Path:
 
 
 def permission(code: Path) -> Permission:
-    """What was run of a call, and what it came to later, as a permission."""
+    """Return the code that a call ran, and its later state, as a permission."""
     assert call_function("main.py:make", folder=code)() == 1
     files = files_run(code)
     forget()

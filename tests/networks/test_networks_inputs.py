@@ -70,7 +70,7 @@ def test_sequences_of_another_length_are_taken_where_they_compute_the_same(tmp_p
 
 
 def test_a_loop_over_steps_fixes_their_number() -> None:
-    """Of longer sequences it would read the first steps alone, without a word."""
+    """It would read only the first steps of longer sequences, without a word."""
     with pytest.raises(FittingError, match=r"\(2, 9, 4\), .* captured for \(batch, 5, 4\)"):
         check(capture(OfSequences(unrolled=True), sequences(5)), (2, 9, 4))
 

@@ -1,4 +1,4 @@
-"""Which tensors are points: they follow the input, batch first, channels known and in place."""
+"""Points: tensors that follow the input, batch first, channels known and in place."""
 
 from collections.abc import Callable
 from typing import Any

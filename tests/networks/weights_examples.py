@@ -36,7 +36,7 @@ def loaded(path, own=None, **settings):
 
 
 def holds(own, state):
-    """Whether a model has exactly the tensors of a state dict."""
+    """Return whether a model has exactly the tensors of a state dict."""
     return all(torch.equal(tensor, state[key]) for key, tensor in own.state_dict().items())
 
 

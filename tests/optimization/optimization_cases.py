@@ -39,7 +39,7 @@ def accuracy_and_macs(genotype: Genotype) -> tuple[float, float]:
 
 
 def dominates(a: Sequence[float], b: Sequence[float]) -> bool:
-    """Of costs, the definition."""
+    """Return whether costs `a` dominate `b`, by the definition."""
     return all(x <= y for x, y in zip(a, b, strict=True)) and tuple(a) != tuple(b)
 
 
@@ -116,7 +116,7 @@ def searched(algorithm: str, executor: Executor) -> list[Evaluation]:
 
 
 def results(executor: Executor, *firsts: int) -> dict[int, Completed]:
-    """Of genotypes with these first values, by the values; each handed back once."""
+    """Return results of genotypes with these first values, by value; each is handed back once."""
     for ticket, first in enumerate(firsts):
         executor.submit(ticket, np.array([first]))
     done: list[Completed] = []

@@ -64,7 +64,7 @@ def test_while_all_are_under_the_threshold_the_nearest_are_held() -> None:
 def test_a_steered_archive_is_the_front_over_the_threshold(
     objectives: tuple[Objective, ...], data: st.DataObject
 ) -> None:
-    """When and how the threshold rose makes no difference."""
+    """The moments at which the threshold rose make no difference."""
     steered = [objective.name for objective in objectives].index("accuracy")
     row = st.tuples(*[st.integers(0, 6)] * len(objectives))
     steps = data.draw(st.lists(st.tuples(row, st.sampled_from([0, 0, 0, 1])), max_size=40))

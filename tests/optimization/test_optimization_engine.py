@@ -1,4 +1,4 @@
-"""What the engine does between an executor and an algorithm that is told what to propose."""
+"""The engine between an executor and an algorithm whose proposals are given."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field

@@ -67,7 +67,7 @@ def test_neighbours_are_donors_unless_all_of_the_population_is() -> None:
 def test_what_is_known_of_a_population_is_what_would_be_learned(
     seed: int, changes: list[int]
 ) -> None:
-    """Whether the population changed since the last time or not."""
+    """The population may have changed since the last time or not."""
     generator = np.random.default_rng(seed)
     genotypes = generator.integers(2, size=(8, 5))
     pool = WholePopulation(MutualInformation(TWO))

@@ -1,4 +1,4 @@
-"""What mixing keeps, when it is forced, and that it finds what crossover does not."""
+"""Mixing: what it keeps, when it is forced, and that it finds what crossover does not."""
 
 from typing import Any
 
@@ -134,7 +134,7 @@ def test_a_pass_without_change_is_followed_by_a_forced_improvement() -> None:
 
 
 def passes_and_assignments(build: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[int, list[int]]:
-    """How many passes begin in many proposals, and before which ones weights are assigned."""
+    """Return how many passes begin in many proposals, and before which weights are assigned."""
     algorithm = begun(build=build, n=4)
     assigned: list[int] = []
     reassign, take_weights = algorithm.population.reassign, algorithm.population.take_weights

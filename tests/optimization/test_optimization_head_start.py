@@ -109,7 +109,7 @@ def test_initial_genotypes_are_evaluated_whatever_its_share(share: float) -> Non
 
 @pytest.mark.parametrize(("evaluations", "count"), [(None, 6), (1000, 6), (10, 3)])
 def test_of_a_budget_of_time_the_share_is_one_of_time(evaluations: int | None, count: int) -> None:
-    """Of budgets of both, the one of which more is spent counts."""
+    """The budget counts of which the larger share is spent."""
     now = 0.0
 
     def evaluate(genotype: Genotype) -> tuple[float, float]:
@@ -148,7 +148,7 @@ def test_half_of_the_places_at_most_begin_with_the_best_on_their_weights(populat
 
 
 def test_the_population_holds_what_it_began_with_at_no_cost() -> None:
-    """Of eight slots four begin with the best, so that four random ones fill the others."""
+    """Four of eight slots begin with the best, so that four random ones fill the others."""
     count = len(AHEAD)
     _, told = search("gomea", HeadStart(AHEAD), evaluations=count + 4 + 1, count_skipped=True)
     assert [np.count_nonzero(one) > 1 for one in genotypes(told)[count : count + 4]] == [True] * 4

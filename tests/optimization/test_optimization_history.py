@@ -1,4 +1,4 @@
-"""What is counted of the solutions that were evaluated."""
+"""Counts of the solutions that were evaluated."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from netstitch.optimization.search_result import History
 
 
 def first_half(genotype: Genotype) -> Any:
-    """Which variables are active: where the last one is 0, the first half."""
+    """Return the active variables: the first half where the last one is 0."""
     active = np.ones(len(genotype), dtype=np.bool_)
     active[len(genotype) // 2 : -1] = genotype[-1] > 0
     return active

@@ -1,4 +1,4 @@
-"""What a point adds to a front, against the hypervolumes with it and without."""
+"""The gain of a point, against the hypervolumes of the front with it and without."""
 
 import moocore
 import numpy as np

@@ -64,7 +64,7 @@ def tell(algorithm: NSGA2, results: Sequence[Result]) -> list[Genotype]:
 
 
 def survivors(algorithm: NSGA2, told: Sequence[Genotype]) -> list[int]:
-    """Which of all genotypes that were told are the parents now."""
+    """Return the parents among all genotypes that were told."""
     at = {genotype.tobytes(): i for i, genotype in enumerate(told)}
     assert len(at) == len(told)
     return sorted(at[genotype.tobytes()] for genotype in algorithm.parents)
@@ -81,7 +81,7 @@ def fronts(costs: dict[int, tuple[float, ...]]) -> list[list[int]]:
 
 
 def crowding(costs: Sequence[tuple[float, ...]]) -> list[float]:
-    """Of a front in which no two solutions have an equal objective: sides of the cuboids."""
+    """Return the sides of the cuboids of a front without equal objectives."""
     sums = [0.0] * len(costs)
     for column in zip(*costs, strict=True):
         values = sorted(column)
@@ -249,7 +249,7 @@ def test_mutation_gives_other_values_to_all_variables_that_have_any() -> None:
 
 
 def test_offspring_are_new_where_they_can_be() -> None:
-    """Of four genotypes three are not among the parents; the others must be repeats."""
+    """Three of four genotypes are not among the parents; the others must be repeats."""
     first = np.zeros((SLOTS, 2), dtype=np.int64)
     algorithm = nsga2(cardinalities=(2, 2), first=first, mutation_rate=0.5)
     tell(algorithm, [(0.5, 1.0)] * SLOTS)

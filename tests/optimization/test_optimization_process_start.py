@@ -1,4 +1,4 @@
-"""How worker processes come to be."""
+"""The start of worker processes."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What waits for a worker is taken in order, and with the oldest what goes with it."""
+"""Evaluations that wait are taken in order, each with those that belong with it."""
 
 from collections.abc import Sequence
 

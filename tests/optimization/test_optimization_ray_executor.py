@@ -1,4 +1,4 @@
-"""What a genotype does to its worker is in the genotype: see `eventful`.
+"""Workers replaced by Ray; the genotype says what happens to its worker, see `eventful`.
 
 All that need Ray share a cluster of two nodes on this machine, each worker of pytest its own.
 """

@@ -48,7 +48,7 @@ def accuracy(genotype: Genotype) -> float:
 
 
 def signature(genotype: Genotype) -> bytes:
-    """Of all but the first variable, so that genotypes repeat."""
+    """Return a signature of all but the first variable, so that genotypes repeat."""
     return genotype[1:].astype(np.uint8).tobytes()
 
 
@@ -124,7 +124,7 @@ def searched(
 
 
 def way(result: SearchResult, records: list[Evaluation]) -> Any:
-    """Where a search went, and what it found."""
+    """Return the path of a search, and what it found."""
     return (
         [one.objectives for one in result.archive],
         [one.genotype.tolist() for one in result.archive],

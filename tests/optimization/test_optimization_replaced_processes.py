@@ -1,4 +1,4 @@
-"""What a genotype does to its worker is in the genotype: see `worker_cases`."""
+"""Workers replaced; the genotype says what happens to its worker, see `worker_cases`."""
 
 import multiprocessing
 import os

@@ -37,7 +37,7 @@ def made(durations: Sequence[int], workers: int, *, synchronous: bool = False) -
 
 
 def second_by_second(durations: Sequence[int], workers: int) -> tuple[dict[int, int], int]:
-    """When each ends, and how many worker-seconds nobody used."""
+    """Return when each ends, and how many worker-seconds nobody used."""
     waiting, running = list(enumerate(durations)), {}
     ends: dict[int, int] = {}
     idle = 0

@@ -1,4 +1,4 @@
-"""The search by a model: what it proposes, what it learns, and that it finds more with less."""
+"""The search by a surrogate: its proposals, its learning, and better fronts for less."""
 
 from collections.abc import Callable, Hashable, Mapping
 

@@ -1,4 +1,4 @@
-"""Features, against what a loop over variables says."""
+"""Features, against a loop over variables."""
 
 import numpy as np
 from hypothesis import given

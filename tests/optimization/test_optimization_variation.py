@@ -68,7 +68,7 @@ GENES = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, ma
 def test_children_have_each_value_of_a_parent(
     name: str, genes: list[tuple[int, int]], seed: int
 ) -> None:
-    """What a mask of zeros and ones becomes says which parent each value is of."""
+    """A mask of zeros and ones tells by its result which parent each value is of."""
     parents = np.array(genes, dtype=np.int64).T
     mask = CROSSOVERS[name](
         np.zeros(len(genes), dtype=np.int64),

@@ -17,7 +17,7 @@ REFUSED, TOO_MUCH = 111, 112
 
 
 def eventful(genotype: Genotype) -> tuple[float, ...]:
-    """What happens in an evaluation goes by the first value of its genotype."""
+    """Do what the first value of the genotype says."""
     match int(genotype[0]):
         case 101:
             raise ValueError("shapes\ndiffer")

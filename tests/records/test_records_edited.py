@@ -79,7 +79,7 @@ def copied(run: Path, tmp_path: Path) -> Path:
 
 
 def attempts(run: Path, name: str, *, whole: bool) -> Iterator[tuple[int, str]]:
-    """What reads a document, the quickest first."""
+    """Return all ways to read a document, the quickest first."""
     yield called("status", run)
     if name != "progress.json":
         yield loaded(run / "export" if name.startswith("export") else run)
@@ -172,7 +172,7 @@ def test_edited_evaluations(copied: Path, table: str) -> None:
 
 
 def rewritten(path: Path, table: str, column: str, value: Any) -> bool:
-    """Whether the first row of a table, with a checksum that fits, can hold a value."""
+    """Return whether the first row of a table, with a fitting checksum, can hold a value."""
     with sqlite3.connect(path) as connection:
         order = f"ORDER BY {'ordinal' if table == 'evaluations' else 'search, number'} LIMIT 1"
         before = connection.execute(f"SELECT * FROM {table} {order}").fetchone()

@@ -1,4 +1,4 @@
-"""What changed since a run wrote it is named by every command that relies on it."""
+"""Changes since a run wrote its files are named by every command that relies on them."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def folder(experiment: Path, tmp_path: Path) -> Path:
 
 
 def command(name: str, folder: Path, *options: str) -> str:
-    """What a command that is refused says; it writes nothing."""
+    """Return the message of a command that is refused; it writes nothing."""
     out = folder.parent / "out"
     arguments: dict[str, list[object]] = {
         "status": [],
@@ -227,7 +227,7 @@ def test_a_kill_between_the_front_and_its_digest_is_no_change(
     def killed(*_: object, **__: object) -> None:
         raise SystemExit(137)
 
-    monkeypatch.setattr("netstitch.runs.front_files.front_figure", killed)
+    monkeypatch.setattr("netstitch.runs.finished.front_figure", killed)
     assert called("resume", tmp_path / "run")[0] == 137
     check_folder(tmp_path / "run")
 

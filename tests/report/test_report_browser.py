@@ -229,7 +229,7 @@ def test_it_is_readable_at_each_width(
 
 
 def contrast(one: str, other: str) -> float:
-    """Of two colours, as the Web Content Accessibility Guidelines count it."""
+    """Return the contrast of two colours, by the Web Content Accessibility Guidelines."""
 
     def luminance(colour: str) -> float:
         channels = [int(part) / 255 for part in colour[4:-1].split(",")]

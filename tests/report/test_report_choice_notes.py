@@ -1,15 +1,15 @@
-"""How a front was chosen, in sentences."""
+"""Sentences on how a front was chosen."""
 
 from dataclasses import replace
 
 from example_fronts import front_of_both, network
 
 from netstitch.analysis import Front, FrontPoint, Interval
-from netstitch.analysis.front_point import MeasuredPoint, Point
+from netstitch.analysis.front_point import AnyMeasured, MeasuredPoint
 from netstitch.report.choice_notes import choice_notes
 
 
-def beside(point: Point, seen: float, unseen: float, half: float = 0.003) -> Point:
+def beside(point: AnyMeasured, seen: float, unseen: float, half: float = 0.003) -> AnyMeasured:
     """The point with differences to the ensemble on validation and on the other samples."""
     first, second = (Interval(value, value - half, value + half) for value in (seen, unseen))
     other = {"test_difference": second, "confirmation_difference": second, "confirmation": 0.9}
@@ -67,7 +67,7 @@ def test_what_did_not_hold_is_counted_and_counts_where_confirmation_tells() -> N
 def test_where_only_validation_was_measured_nothing_can_tell() -> None:
     front = flattered(0.01, 0.01)
 
-    def alone(point: Point) -> Point:
+    def alone(point: AnyMeasured) -> AnyMeasured:
         return replace(point, test=None, confirmation=None)
 
     everything: list[tuple[MeasuredPoint, ...]] = [front.points, front.references]

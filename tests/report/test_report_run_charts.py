@@ -13,7 +13,7 @@ def point(label: str, output: str, index: int) -> FrontPoint:
 
 
 def test_reliability_shows_basis_networks_and_the_ensemble_apart() -> None:
-    """Of four networks there are six pairs, which wait in the legend."""
+    """Four networks have six pairs, which wait in the legend."""
     names = ["a", "b", "c", "d", "a+b", "a+c", "a+d", "b+c", "b+d", "c+d", "ensemble"]
     references = [point(name, name, index) for index, name in enumerate(names)]
     chart = reliability_chart(Front((), tuple(references)), "validation")

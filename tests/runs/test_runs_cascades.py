@@ -157,9 +157,9 @@ def test_a_kill_loses_nothing(
 def test_a_kill_between_the_files_of_a_front(
     tmp_path: Path, whole: Finished, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
-    """Of the second time that they are written, with cascades."""
+    """The second time that they are written, with cascades."""
     begun(tmp_path, listener=Meanwhile("find cascades"))
-    place = {"png": "front_files.front_figure"}.get(file, f"front_files.Front.to_{file}")
+    place = {"png": "finished.front_figure"}.get(file, f"finished.Front.to_{file}")
     with monkeypatch.context() as patched:
         patched.setattr(f"netstitch.runs.{place}", killed)
         with pytest.raises(SystemExit):

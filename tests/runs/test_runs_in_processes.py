@@ -98,7 +98,7 @@ def test_a_run_in_processes_of_which_some_are_killed_is_that_of_one_process(
 def test_a_run_goes_on_in_processes_or_without(
     tmp_path: Path, serial: Finished, kind: ExecutorName
 ) -> None:
-    """What was evaluated and not yet given to the search when it stopped is not done again."""
+    """Evaluations that the search was not given before it stopped are not done again."""
     stopped = run(tmp_path / "made", *PARALLEL, listener=Interrupting(31))
     assert stopped.outcome.stopped == "interrupted"
     asked = read_experiment(tmp_path / "made" / "tiny.toml")

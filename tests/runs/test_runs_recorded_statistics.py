@@ -1,4 +1,4 @@
-"""What is exported has the batch-norm statistics that the search measured it with."""
+"""Exports have the batch-norm statistics that the search measured them with."""
 
 from pathlib import Path
 from typing import Any

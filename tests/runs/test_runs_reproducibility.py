@@ -1,4 +1,4 @@
-"""What the documentation promises equal to the bit is so wherever tensors begin in memory.
+"""The documentation's promises of equal bits hold wherever tensors begin in memory.
 
 Each test computes once with everything as it is made, and again with what was read from files, sent
 to workers or given by the user beginning at every multiple of four bytes behind a boundary.

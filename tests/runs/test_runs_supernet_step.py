@@ -1,4 +1,4 @@
-"""What a run makes of its matched networks."""
+"""The supernet that a run makes of its matched networks."""
 
 from functools import cache
 from typing import Any

@@ -37,7 +37,7 @@ def listed(supernet: Supernet) -> list[list[int]]:
 
 
 def test_there_is_one_for_each_signature_with_one_stitch() -> None:
-    """Of all genotypes of three networks, those that depend on one stitch alone."""
+    """The genotypes of three networks that depend on one stitch alone, among all."""
     supernet = three_networks()
     expected = set()
     for genotype in product(*map(range, supernet.cardinalities)):

@@ -25,7 +25,7 @@ def supernet() -> Supernet:
 def test_exits_are_points_of_the_front(supernet: Supernet, tmp_path: Path) -> None:
     task = random_task()
     networks = list(supernet.references().values())
-    front = measure_front(supernet, task, networks, FORM, exits=supernet.exits)
+    front = measure_front(supernet, task, [*networks, *supernet.exits], FORM)
     own = [point for point in front if point.exit is not None]
     assert own
     for point in own:
@@ -49,7 +49,7 @@ def test_exits_are_points_of_the_front(supernet: Supernet, tmp_path: Path) -> No
 
 
 def test_dominated_exits_are_no_points(supernet: Supernet) -> None:
-    front = measure_front(supernet, random_task(), [], FORM, exits=supernet.exits)
+    front = measure_front(supernet, random_task(), supernet.exits, FORM)
     costs = [point.cost for point in front]
     scores = [point.validation for point in front]
     assert costs == sorted(costs)
@@ -59,7 +59,7 @@ def test_dominated_exits_are_no_points(supernet: Supernet) -> None:
 
 def test_the_cost_is_the_fronts(supernet: Supernet) -> None:
     exits = supernet.exits[:3]
-    front = measure_front(supernet, random_task(), [], FORM, exits=exits, cost=PARAMETERS)
+    front = measure_front(supernet, random_task(), exits, FORM, cost=PARAMETERS)
     assert all(point.cost == supernet.parameters_of(point.subnetwork) for point in front)
 
 
@@ -68,12 +68,12 @@ def test_where_no_output_is_one_network_the_smallest_with_it_stands_for_it() -> 
     supernet = Supernet(list(plain.networks), plain.matching, outputs=[(0, 1, 2), (1, 2)])
     supernet = with_exits(supernet)
     exits = [one for one in supernet.exits if one.network == 1][:1]
-    [point] = measure_front(supernet, random_task(), [], FORM, exits=exits)
+    [point] = measure_front(supernet, random_task(), exits, FORM)
     assert (point.output, point.genotype[-1]) == ("net1", 1)
 
 
 def test_an_exit_is_not_taken_for_the_network_that_the_search_saw(supernet: Supernet) -> None:
-    front = measure_front(supernet, random_task(), [], FORM, exits=supernet.exits)
+    front = measure_front(supernet, random_task(), supernet.exits, FORM)
     exits = [point for point in front if point.exit is not None]
     by_name = {point.label: point for point in front.references}
     assert any(point.validation != by_name[point.output].validation for point in exits)

@@ -1,4 +1,4 @@
-"""How a search stands, in a file beside it and as scalars of TensorBoard."""
+"""The progress of a search, in a file beside it and as scalars of TensorBoard."""
 
 from contextlib import closing
 from dataclasses import replace

@@ -36,7 +36,7 @@ NAMES = ("accuracy", "weight")
 
 
 class KilledError(BaseException):
-    """What ends a search as a kill does: nothing is tidied up."""
+    """Ends a search as a kill does: nothing is tidied up."""
 
 
 def objectives(genotype: Genotype) -> tuple[float, float]:

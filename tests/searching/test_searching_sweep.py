@@ -119,7 +119,7 @@ def test_progress_is_measured_once_a_second_and_at_the_end(monkeypatch: pytest.M
 
 
 def test_a_model_predicts_up_to_where_hypervolumes_count_from() -> None:
-    """Which is known with the last reference, unless the floor is given."""
+    """It is known with the last reference, unless the floor is given."""
     supernet = small_supernet()
     references = list(supernet.references().values())
     search = SupernetSearch(supernet, SupernetSearchSettings(evaluations=200), 1)

@@ -133,7 +133,7 @@ COMPUTE = {
 
 
 class Interpreter:
-    """What a genotype selects, by recursion from the output; counts what it meets."""
+    """Computes what a genotype selects, by recursion from the output; counts what it meets."""
 
     def __init__(
         self, networks: Sequence[Network], board: Switchboard, layers: Sequence[nn.Module],
@@ -162,7 +162,7 @@ class Interpreter:
         return self.values[place]
 
     def read(self, place: FeatureRef) -> Tensor:
-        """What the consumers of a point read: the original, or a stitch of another original."""
+        """Return what consumers of a point read: the original, or a stitch of another original."""
         for index, switch in enumerate(self.board.switches):
             if switch.place == place:
                 self.active.add(index)

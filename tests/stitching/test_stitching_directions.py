@@ -1,4 +1,4 @@
-"""Which directions of a match become stitches, where it joins many networks."""
+"""The directions of a match that become stitches, where it joins many networks."""
 
 from collections.abc import Sequence
 

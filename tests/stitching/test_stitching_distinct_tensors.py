@@ -1,4 +1,4 @@
-"""What stages of a cascade have in common is what a supernet counts once."""
+"""Tensors that stages of a cascade share are those that a supernet counts once."""
 
 import numpy as np
 import pytest

@@ -7,6 +7,7 @@ import pytest
 import torch
 from exit_examples import (
     Mixer,
+    exit_outputs,
     joined,
     plainly,
     random_weights,
@@ -38,7 +39,7 @@ def supernet() -> Supernet:
 
 def test_an_exit_is_the_mean_over_positions_through_a_linear_map(supernet: Supernet) -> None:
     inputs = torch.randn(3, 2, SIZE, SIZE)
-    for one, together in zip(supernet.exits, supernet.exit_outputs(inputs), strict=True):
+    for one, together in zip(supernet.exits, exit_outputs(supernet, inputs), strict=True):
         expected = plainly(supernet, one, inputs)
         assert torch.allclose(supernet.subnetwork(one)(inputs), expected, atol=1e-5)
         assert torch.allclose(together, expected, atol=1e-5)
@@ -112,7 +113,7 @@ def test_exits_of_tokens_and_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     assert layouts == {"token", "vector"}
     inputs = torch.randn(4, 5, 6)
-    for one, found in zip(supernet.exits, supernet.exit_outputs(inputs), strict=True):
+    for one, found in zip(supernet.exits, exit_outputs(supernet, inputs), strict=True):
         assert torch.allclose(found, plainly(supernet, one, inputs), atol=1e-5)
 
 
@@ -131,7 +132,7 @@ def test_exits_of_maps_whose_channels_come_last(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(feature_layout, "LAYOUTS", (*feature_layout.LAYOUTS, last))
     supernet = with_exits(joined([ChannelsLast(4), ChannelsLast(6)], torch.randn(2, 3, 8, 8)))
     inputs = torch.randn(3, 3, 8, 8)
-    for one, found in zip(supernet.exits, supernet.exit_outputs(inputs), strict=True):
+    for one, found in zip(supernet.exits, exit_outputs(supernet, inputs), strict=True):
         assert torch.allclose(found, plainly(supernet, one, inputs), atol=1e-5)
 
 
@@ -141,7 +142,7 @@ def test_exits_of_segmentation_are_made_at_each_position_and_upsampled() -> None
     weights = random_weights(supernet, exits, "out")
     supernet.set_exits(exits, weights, output="out")
     inputs = torch.randn(2, 3, 16, 16)
-    for one, found in zip(exits, supernet.exit_outputs(inputs), strict=True):
+    for one, found in zip(exits, exit_outputs(supernet, inputs), strict=True):
         key = point_key("wide", one.point)
         maps = value_of(supernet.networks[0].module, one.point, inputs)
         small = functional.conv2d(maps, weights[f"{key}.weight"], weights[f"{key}.bias"])
@@ -162,7 +163,7 @@ def test_exits_put_out_probabilities_where_the_networks_do() -> None:
     one = Exit(1, (supernet.graphs[1].points[-3].name,))
     supernet.set_exits([one], random_weights(supernet, [one]))
     inputs = torch.randn(7, 5, 6)
-    [found] = supernet.exit_outputs(inputs)
+    [found] = exit_outputs(supernet, inputs)
     assert torch.allclose(found, plainly(supernet, one, inputs).softmax(1), atol=1e-5)
 
 

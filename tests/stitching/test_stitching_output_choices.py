@@ -1,4 +1,4 @@
-"""Which sets of networks the output switch offers."""
+"""The sets of networks that the output switch offers."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a report says of a subnetwork is what the supernet runs."""
+"""A report describes the subnetwork that the supernet runs."""
 
 import copy
 import io

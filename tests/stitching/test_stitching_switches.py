@@ -1,4 +1,4 @@
-"""Which stitches and switches a matching brings."""
+"""The stitches and switches that a matching brings."""
 
 from typing import Any
 

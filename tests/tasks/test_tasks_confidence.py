@@ -1,4 +1,4 @@
-"""How sure outputs are, by each kind of confidence, and the temperature that makes them honest."""
+"""Each kind of confidence, and the temperature that calibrates it."""
 
 import numpy as np
 import pytest

@@ -28,7 +28,7 @@ SMALL = Preprocessing(size=16)
 
 
 def in_memory(listing: Listing) -> list[Any]:
-    """What images become; None for those that are damaged."""
+    """Return decoded images; None for those that are damaged."""
     found: list[Any] = []
     for file in listing.files:
         try:

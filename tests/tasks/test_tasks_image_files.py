@@ -1,4 +1,4 @@
-"""Which files are images, and what is wrong with those that are none."""
+"""Files that are images, and what is wrong with those that are none."""
 
 import struct
 import zlib

@@ -1,4 +1,4 @@
-"""When held-out samples are looked at, and what is divergence."""
+"""The steps at which held-out samples are looked at, and the bound of divergence."""
 
 from netstitch.tuning.distillation import bound, looks
 

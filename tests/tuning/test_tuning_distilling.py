@@ -15,7 +15,7 @@ from netstitch.matching import match
 from netstitch.networks import capture
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification
-from netstitch.tuning import FineTuned, FineTuneSettings, distilling, finetune_genotype, give
+from netstitch.tuning import FineTuned, FineTuneSettings, finetune_genotype, give, training_loop
 from netstitch.tuning.distilling import split_samples
 
 
@@ -179,7 +179,7 @@ def test_a_kill_costs_what_came_after_the_last_minute(
     supernet: Supernet, task: Classification, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that is killed writes nothing more: what stands there is of a whole step."""
-    monkeypatch.setattr(distilling, "SAVED_EVERY", 0.0)
+    monkeypatch.setattr(training_loop, "SAVED_EVERY", 0.0)
     genotype, path = supernet.genotype("wide"), tmp_path / "p.training"
     copies: list[bytes] = []
 
@@ -224,7 +224,7 @@ def test_the_checkpoint_of_another_training(
             distil(supernet, task, genotype, checkpoint=path, **others)
     assert task.training is not None
     inputs = task.training.inputs.clone()
-    inputs[72:] += 1  # of all samples some are compared
+    inputs[77] += 1  # all samples are compared
     changed = replace(task, training=replace(task.training, inputs=inputs))
     with pytest.raises(StorageError, match="of another fine-tuning"):
         distil(supernet, changed, genotype, checkpoint=path)

@@ -17,7 +17,7 @@ from netstitch.networks import capture
 from netstitch.networks.module import build_module
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification
-from netstitch.tuning import finetuning
+from netstitch.tuning import finetuning, training_loop
 from netstitch.tuning.trained_weights import FineTuned, give
 from netstitch.tuning.tuning_settings import FineTuneSettings, Trained
 
@@ -174,7 +174,7 @@ def test_a_kill_costs_what_came_after_the_last_minute(
     supernet: Supernet, task: Classification, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that is killed writes nothing more: what stands there is of a whole step."""
-    monkeypatch.setattr(finetuning, "SAVED_EVERY", 0.0)
+    monkeypatch.setattr(training_loop, "SAVED_EVERY", 0.0)
     genotype, path = stitched(supernet, "ensemble"), tmp_path / "p.training"
     copies: list[bytes] = []
 
@@ -202,6 +202,12 @@ def test_the_checkpoint_of_another_training(
         finetune(supernet, task, genotype, checkpoint=path, progress=stop)
     with pytest.raises(StorageError, match="of another fine-tuning"):
         finetune(supernet, task, genotype, checkpoint=path, seed=2)
+    assert task.training is not None
+    inputs = task.training.inputs.clone()
+    inputs[-1] += 1  # all samples are compared
+    changed = replace(task, training=replace(task.training, inputs=inputs))
+    with pytest.raises(StorageError, match="of another fine-tuning"):
+        finetune(supernet, changed, genotype, checkpoint=path)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(StorageError, match="no readable checkpoint"):
         finetune(supernet, task, genotype, checkpoint=path)

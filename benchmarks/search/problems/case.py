@@ -1,4 +1,4 @@
-"""What a search is measured on: a problem with all that is known of it."""
+"""A problem to measure searches on, with all that is known of it."""
 
 from dataclasses import dataclass
 from typing import Protocol

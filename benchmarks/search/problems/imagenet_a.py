@@ -99,7 +99,7 @@ def _drawn(signature: bytes) -> float:
 
 
 def matched(a: Known, b: Known) -> Matching:
-    """Of all largest matchings one whose points are as early as can be; its first 154 pairs."""
+    """A largest matching with points as early as can be; its first 154 pairs."""
     early = [
         {
             node.name: 1 - position / len(one.graph.nodes)

@@ -30,7 +30,7 @@ class ZerosOnes:
 
 
 def row(length: int) -> frozenset[Point]:
-    """Of both problems: all ways to share l between the two objectives."""
+    """Return all ways to share l between the two objectives, for both problems."""
     return frozenset((float(k), float(length - k)) for k in range(length + 1))
 
 

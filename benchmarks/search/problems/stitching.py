@@ -60,7 +60,7 @@ class Stitching:
 
     @staticmethod
     def _sum(parts: np.ndarray, used: np.ndarray, prices: np.ndarray) -> np.ndarray:
-        """Of what either of the outputs in use needs, each once."""
+        """Return the cost of what either of the outputs in use needs, each once."""
         needed = (parts & used[:, :, None, None]).any(axis=0)
         total: np.ndarray = (needed * prices).sum(axis=(1, 2))
         return total
@@ -80,7 +80,7 @@ def way_back(genotypes: Genotypes, output: int) -> np.ndarray:
 
 
 def stitched(way: np.ndarray) -> np.ndarray:
-    """Whether there is a stitch behind each layer, shape (n, layers)."""
+    """Return whether there is a stitch behind each layer, shape (n, layers)."""
     crossed: np.ndarray = way[:, :-1] != way[:, 1:]
     return crossed
 

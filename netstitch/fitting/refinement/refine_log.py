@@ -4,7 +4,6 @@ from collections.abc import Callable
 from math import ceil
 from pathlib import Path
 from sys import maxsize
-from typing import Any
 
 from torch import Tensor
 
@@ -17,7 +16,7 @@ from netstitch.files.checkpoint import (
 )
 from netstitch.files.documents import Count, Document, Seconds
 from netstitch.files.folders import as_path
-from netstitch.fitting.feature_stream import Progress
+from netstitch.fitting.feature_stream import ProgressCallback
 from netstitch.fitting.refinement.refine_report import CurvePoint, LossValue
 from netstitch.fitting.refinement.refine_training import SIDES, Training
 from netstitch.time_limits import OVERTIME, Pace
@@ -35,7 +34,7 @@ class RefineState(Document):
 
     elapsed: Seconds
     step: Count
-    generator: dict[str, Any]
+    generator: dict[str, object]
     gains: tuple[tuple[LossValue, ...], ...]
     strikes: dict[Count, Count]
     diverged: dict[Count, Count]
@@ -45,7 +44,7 @@ class RefineState(Document):
 
 
 def checkpoint_of(
-    path: Path | str, training: Training, settings: dict[str, Any]
+    path: Path | str, training: Training, settings: dict[str, object]
 ) -> TrainingCheckpoint:
     """Return the checkpoint of a training that has not begun.
 
@@ -90,7 +89,7 @@ class RefineLog:
         checkpoint: TrainingCheckpoint | None,
         every: float,
         clock: Callable[[], float],
-        progress: Progress | None,
+        progress: ProgressCallback | None,
         listener: Listener,
     ) -> None:
         self.training, self.measure = training, measure

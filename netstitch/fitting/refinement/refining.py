@@ -11,14 +11,13 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from netstitch.errors import FittingError
 from netstitch.events import Listener, warn
-from netstitch.fitting.feature_stream import Batch, Layer, Progress, check_stitches
+from netstitch.fitting.feature_stream import Batch, Layer, ProgressCallback, check_stitches
 from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork, BranchSubnetworks
 from netstitch.fitting.refinement.refine_images import read_parts
 from netstitch.fitting.refinement.refine_log import RefineLog, checkpoint_of
@@ -57,9 +56,9 @@ def refine(
     *,
     checkpoint: Path | str | None = None,
     checkpoint_seconds: float = 30.0,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
     listener: Listener = warn,
-    **settings: Any,
+    **settings: object,
 ) -> RefineReport:
     """Train the stitches of a supernet on sampled subnetworks, and keep what got better.
 

@@ -1,7 +1,7 @@
 """The part of a supernet's interface that fitting and refining use."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from torch import Tensor
 
@@ -42,10 +42,10 @@ class UnionGraph(Protocol):
     def references(self) -> dict[str, Genotype]:
         """Return the all-original genotypes by output name, in the order of the output switch."""
 
-    def active_stitches(self, genotype: Any) -> tuple[int, ...]:
+    def active_stitches(self, genotype: Genotype | Sequence[int]) -> tuple[int, ...]:
         """Return the stitches that a genotype's output depends on."""
 
-    def pruned_graph(self, genotype: Any) -> Graph:
+    def pruned_graph(self, genotype: Genotype | Sequence[int]) -> Graph:
         """Return the graph of what a genotype's output depends on."""
 
     def tensors(self) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from netstitch.matching.acyclic.downsets import Downsets, chain, downsets
-from netstitch.matching.acyclic.dynamic_program import Weights, heaviest_way, pairs_of
+from netstitch.matching.acyclic.dynamic_program import PairWeights, heaviest_way, pairs_of
 from netstitch.matching.acyclic.partial_order import PartialOrder
 
 STEPS = 100
@@ -23,19 +23,19 @@ PART_CAPS = (65_536, 16_384, 4_096, 1_024, 256, 64)
 Assignment = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
 
-def assignment(weights: Weights) -> Assignment:
+def assignment(weights: PairWeights) -> Assignment:
     """Return a heaviest bipartite matching of positive weights: its nodes of A, and of B."""
     rows, columns = linear_sum_assignment(weights, maximize=True)
     matched = weights[rows, columns] > 0
     return rows[matched], columns[matched]
 
 
-def assignment_bound(weights: Weights, matched: Assignment) -> float:
+def assignment_bound(weights: PairWeights, matched: Assignment) -> float:
     """Return the weight of the heaviest bipartite matching."""
     return fsum(weights[matched])
 
 
-def prices(weights: Weights, matched: Assignment) -> tuple[Weights, Weights]:
+def prices(weights: PairWeights, matched: Assignment) -> tuple[PairWeights, PairWeights]:
     """Return optimal prices of the nodes of A (n_a,) and B (n_b,): the assignment's dual solution.
 
     No pair weighs more than its two prices, and all prices add up to the assignment's weight. They
@@ -56,7 +56,7 @@ def prices(weights: Weights, matched: Assignment) -> tuple[Weights, Weights]:
 def relaxed_bound(
     order_a: PartialOrder,
     order_b: PartialOrder,
-    weights: Weights,
+    weights: PairWeights,
     matched: Assignment,
     enough: float,
 ) -> float:

@@ -8,7 +8,7 @@ are visited layer by layer (by size), tree parents first, added positions ascend
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from numba import njit
 from netstitch.matching.acyclic.partial_order import PartialOrder
 
 Integers = npt.NDArray[np.int32]
+Kept = TypeVar("Kept", bound=np.integer)
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def downsets(order: PartialOrder, cap: int, move_cap: int) -> Downsets | None:
     return Downsets(layers, starts[: last + 1].copy(), nodes, targets[:moves].copy())
 
 
-def _longer(array: npt.NDArray[Any], limit: int) -> npt.NDArray[Any]:
+def _longer(array: npt.NDArray[Kept], limit: int) -> npt.NDArray[Kept]:
     more = max(0, min(len(array) + 1024, limit - len(array)))
     return np.concatenate((array, np.empty(more, array.dtype)))
 
@@ -94,7 +95,14 @@ def _flat(lists: list[list[int]]) -> tuple[npt.NDArray[np.int64], Integers]:
 
 
 @njit(cache=True, nogil=True)
-def _visit(relations: Any, first: int, last: int, moves: int, bits: Any, found: Any) -> Any:
+def _visit(
+    relations: tuple[npt.NDArray[np.integer], ...],
+    first: int,
+    last: int,
+    moves: int,
+    bits: npt.NDArray[np.uint8],
+    found: tuple[npt.NDArray[np.integer], ...],
+) -> tuple[int, int]:
     """Write the moves of the layer first..last and make the next one.
 
     Returns the counts of downsets and of moves, (-1, -1) when the arrays have no room for them.

@@ -7,7 +7,6 @@ matching. Over tighter orders than the graphs' own the same program gives a lowe
 """
 
 from math import fsum
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +14,13 @@ from numba import njit
 
 from netstitch.matching.acyclic.downsets import Downsets
 
-Weights = npt.NDArray[np.float64]
+PairWeights = npt.NDArray[np.float64]
 Step = tuple[int | None, int | None]
-Pairs = tuple[tuple[int, int], ...]
-"""Pairs of nodes of A and B."""
+StepPairs = tuple[tuple[int, int], ...]
+"""StepPairs of nodes of A and B."""
 
 
-def heaviest_way(a: Downsets, b: Downsets, weights: Weights) -> list[Step]:
+def heaviest_way(a: Downsets, b: Downsets, weights: PairWeights) -> list[Step]:
     """Return the steps of a heaviest way: (i, j), or (i, None) and (None, j) for single nodes.
 
     The weights are (n_a, n_b), finite, 0 where incompatible. Of moves that lead to equal sums a
@@ -55,28 +54,28 @@ def heaviest_way(a: Downsets, b: Downsets, weights: Weights) -> list[Step]:
     return steps
 
 
-def pairs_of(steps: list[Step]) -> Pairs:
+def pairs_of(steps: list[Step]) -> StepPairs:
     """Return the pairs among the steps, in order."""
     return tuple((i, j) for i, j in steps if i is not None and j is not None)
 
 
-def weight_of(weights: Weights, pairs: Pairs) -> float:
+def weight_of(weights: PairWeights, pairs: StepPairs) -> float:
     """Return the sum of the pairs' weights, rounded once."""
     return fsum(weights[pair] for pair in pairs)
 
 
 @njit(cache=True, nogil=True)
 def _fill(
-    layers: Any,
-    starts_a: Any,
-    nodes_a: Any,
-    targets_a: Any,
-    starts_b: Any,
-    nodes_b: Any,
-    targets_b: Any,
-    weights: Any,
+    layers: npt.NDArray[np.integer],
+    starts_a: npt.NDArray[np.integer],
+    nodes_a: npt.NDArray[np.integer],
+    targets_a: npt.NDArray[np.integer],
+    starts_b: npt.NDArray[np.integer],
+    nodes_b: npt.NDArray[np.integer],
+    targets_b: npt.NDArray[np.integer],
+    weights: PairWeights,
     base: int,
-    choices: Any,
+    choices: npt.NDArray[np.integer],
 ) -> None:
     """Write each state's best move: base * (1 + move of A, or 0) + (1 + move of B, or 0)."""
     count_b = len(starts_b) - 1

@@ -16,7 +16,7 @@ from math import fsum
 
 import numpy as np
 
-from netstitch.matching.acyclic.dynamic_program import Weights
+from netstitch.matching.acyclic.dynamic_program import PairWeights
 from netstitch.matching.acyclic.partial_order import Edge, topological_order
 from netstitch.matching.acyclic.solver import (
     ROUNDING,
@@ -64,10 +64,10 @@ class _Problem:
     """Graphs, the weights of all pairs of them, and how many states are solved exactly."""
 
     graphs: Sequence[DirectedGraph]
-    weights: Mapping[tuple[int, int], Weights]
+    weights: Mapping[tuple[int, int], PairWeights]
     state_cap: int
 
-    def between(self, one: int, other: int) -> Weights:
+    def between(self, one: int, other: int) -> PairWeights:
         """Return the weights (nodes of one, nodes of the other)."""
         return self.weights[one, other] if one < other else self.weights[other, one].T
 
@@ -130,7 +130,7 @@ class _Problem:
 
 def joint_acyclic_matching(
     graphs: Sequence[DirectedGraph],
-    weights: Mapping[tuple[int, int], Weights],
+    weights: Mapping[tuple[int, int], PairWeights],
     *,
     state_cap: int = STATE_CAP,
 ) -> JointMatching:

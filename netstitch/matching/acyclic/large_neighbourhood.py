@@ -10,8 +10,8 @@ import random
 
 from netstitch.matching.acyclic.downsets import Downsets, chain, downsets
 from netstitch.matching.acyclic.dynamic_program import (
-    Pairs,
-    Weights,
+    PairWeights,
+    StepPairs,
     heaviest_way,
     pairs_of,
     weight_of,
@@ -26,11 +26,11 @@ STATES = 4_000_000
 def improved(
     order_a: PartialOrder,
     order_b: PartialOrder,
-    weights: Weights,
-    pairs: Pairs,
+    weights: PairWeights,
+    pairs: StepPairs,
     enough: float,
     states: int = STATES,
-) -> Pairs:
+) -> StepPairs:
     """Return an acyclic matching that weighs no less than a known one, `pairs`. Deterministic.
 
     The search ends at `enough`, an upper bound. Bands are as wide as `states` of a table allow.
@@ -70,7 +70,7 @@ def _band(order: PartialOrder, cap: int) -> Downsets:
 
 
 def _rearranged(
-    order_a: PartialOrder, order_b: PartialOrder, pairs: Pairs, choose: random.Random
+    order_a: PartialOrder, order_b: PartialOrder, pairs: StepPairs, choose: random.Random
 ) -> tuple[PartialOrder, PartialOrder]:
     """Return both orders at positions of a random linear order of the merged graph."""
     place_a = {node: position for position, node in enumerate(order_a.nodes)}

@@ -15,8 +15,8 @@ from netstitch.errors import MatchingError
 from netstitch.matching.acyclic.bounds import assignment, assignment_bound, relaxed_bound
 from netstitch.matching.acyclic.downsets import chain, downsets
 from netstitch.matching.acyclic.dynamic_program import (
-    Pairs,
-    Weights,
+    PairWeights,
+    StepPairs,
     heaviest_way,
     pairs_of,
     weight_of,
@@ -39,7 +39,7 @@ BANDS = "banded search with a relaxed bound"
 
 @dataclass(frozen=True)
 class AcyclicMatching:
-    """Pairs of nodes whose merged graph is acyclic.
+    """StepPairs of nodes whose merged graph is acyclic.
 
     Attributes:
         pairs: (node of A, node of B), in an order in which the merged graph can be computed.
@@ -49,7 +49,7 @@ class AcyclicMatching:
         method: the algorithm that found it, in words.
     """
 
-    pairs: Pairs
+    pairs: StepPairs
     weight: float
     upper_bound: float
     method: str
@@ -109,7 +109,7 @@ def maximum_acyclic_matching(
     branch_a = topological_order(n_a, listed_a, "A", first="newest")
     branch_b = topological_order(n_b, listed_b, "B", first="newest")
     newest = partial_order(branch_a, listed_a, kept_a), partial_order(branch_b, listed_b, kept_b)
-    tried: list[Pairs] = []
+    tried: list[StepPairs] = []
     for some_a, some_b in ((order_a, order_b), newest):
         tried.append(pairs_of(heaviest_way(chain(some_a), chain(some_b), table)))
         weight = weight_of(table, tried[-1])
@@ -131,8 +131,8 @@ def maximum_acyclic_matching(
 
 
 def _program(
-    order_a: PartialOrder, order_b: PartialOrder, weights: Weights, state_cap: int
-) -> Pairs | None:
+    order_a: PartialOrder, order_b: PartialOrder, weights: PairWeights, state_cap: int
+) -> StepPairs | None:
     """Return the exact program's pairs; None where the cap allows too few states or moves."""
     a = downsets(order_a, state_cap // (len(order_b) + 1), state_cap // 8)
     b = None if a is None else downsets(order_b, state_cap // len(a), state_cap // 8)
@@ -146,7 +146,7 @@ def _checked_edges(edges: Iterable[Edge], name: str) -> list[Edge]:
         raise MatchingError(f"graph {name}: edges must be pairs of node numbers") from None
 
 
-def _checked_weights(weights: npt.ArrayLike, n_a: int, n_b: int) -> Weights:
+def _checked_weights(weights: npt.ArrayLike, n_a: int, n_b: int) -> PairWeights:
     try:
         table = np.array(weights, np.float64)
     except (TypeError, ValueError):

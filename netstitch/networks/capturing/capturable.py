@@ -4,7 +4,6 @@ They come before anything is traced, so that messages speak of what the user gav
 """
 
 from keyword import iskeyword
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +20,7 @@ _PYTHON = (
 )
 
 
-def check_model(model: Any) -> None:
+def check_model(model: object) -> None:
     """Raise CaptureError, with what to give instead, for anything but a module."""
     if isinstance(model, nn.Module):
         return
@@ -92,7 +91,7 @@ def batch_second(model: nn.Module) -> str | None:
     return None
 
 
-def check_example(model: nn.Module, example: Any) -> Tensor:
+def check_example(model: nn.Module, example: object) -> Tensor:
     """Return the example as float32 with two samples or more, detached.
 
     Raises:
@@ -126,7 +125,7 @@ def check_example(model: nn.Module, example: Any) -> Tensor:
     return torch.cat([example, example]) if len(example) == 1 else example
 
 
-def _example_instead(example: Any) -> str:
+def _example_instead(example: object) -> str:
     if example is None:
         return (
             "capture needs an example as its second argument; expected a batch of the model's "

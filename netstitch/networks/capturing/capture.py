@@ -16,7 +16,12 @@ from netstitch.networks.capturing.capturable import (
     check_parts,
 )
 from netstitch.networks.capturing.diagnostics import batch_line, explain, fixes_batch, squeeze_line
-from netstitch.networks.capturing.exportable import Whole, copied, unwrapped, with_plain_weights
+from netstitch.networks.capturing.exportable import (
+    ExportableModel,
+    copied,
+    unwrapped,
+    with_plain_weights,
+)
 from netstitch.networks.capturing.lowering import translate
 from netstitch.networks.capturing.verification import computes_other_lengths, verify
 from netstitch.networks.inputs import with_free_length
@@ -99,7 +104,7 @@ def _freeze(model: nn.Module) -> nn.Module:
 
 
 def _export(model: nn.Module, example: Tensor) -> ExportedProgram:
-    whole, batch = Whole(model), torch.export.Dim("batch")
+    whole, batch = ExportableModel(model), torch.export.Dim("batch")
 
     def run() -> ExportedProgram:
         program = torch.export.export(whole, (example,), dynamic_shapes=({0: batch},))

@@ -31,7 +31,7 @@ class Constants:
         value = self._values.get(name)
         return value if isinstance(value, bool | int | float) else None
 
-    def remember(self, name: str, value: Any) -> None:
+    def remember(self, name: str, value: object) -> None:
         """Keep a value that is no weight of its own."""
         self._values[name] = value
 
@@ -52,7 +52,7 @@ class Constants:
         key = repr((call.operation, call.args, sorted(call.kwargs.items())))
         return self._computed.setdefault(key, name)
 
-    def compute(self, name: str, function: Callable[..., Any], call: OperatorCall) -> Any:
+    def compute(self, name: str, function: Callable[..., object], call: OperatorCall) -> object:
         """Return the value of a call that reads constants alone, and keep it."""
         value = function(
             *(to_torch(item, self._values) for item in call.args),
@@ -66,7 +66,7 @@ class Constants:
             self._trained.add(name)
         return value
 
-    def stays(self, value: Any) -> bool:
+    def stays(self, value: object) -> bool:
         """Return whether the network should compute a value, if its operation is listed.
 
         That is so for views of parameters, each of which stays one weight, under its own name,

@@ -1,7 +1,7 @@
 """Models in the form that torch.export takes: plain weights, one input, harmless names.
 
 Models take their input under any name, some through `*args`, and a submodule may have a name that
-export's own modules need ("graph", "code"); inside of `Whole` both are harmless.
+export's own modules need ("graph", "code"); inside of `ExportableModel` both are harmless.
 
 Weights that are computed of others, by parametrizations or by the hooks of older ones, are computed
 once, on a copy. `constants.py` folds what export sees of such arithmetic, but it cannot see all:
@@ -11,7 +11,6 @@ and a parametrization may branch on its weight.
 
 import copy
 import re
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,20 +22,20 @@ from torch.utils._pytree import tree_leaves
 _HOOKS = (WeightNorm, SpectralNorm, prune.BasePruningMethod)
 
 
-class Whole(nn.Module):
+class ExportableModel(nn.Module):
     """A model of one input tensor, whatever its forward calls it."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, x: Tensor) -> Any:
+    def forward(self, x: Tensor) -> object:
         """Return what the model does."""
         return self.model(x)
 
 
 def inner_path(path: str) -> str:
-    """Return a path inside of `Whole` as the model's author knows it."""
+    """Return a path inside of `ExportableModel` as the model's author knows it."""
     return path.removeprefix("model").removeprefix(".")
 
 

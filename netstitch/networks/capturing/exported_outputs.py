@@ -1,7 +1,6 @@
 """Outputs of an exported program: one tensor, or tensors by key, each with the batch first."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind
@@ -35,7 +34,7 @@ def find_outputs(
     names = [getattr(spec.arg, "name", None) or None for spec in specs]
     names = [None if name is None else replaced.get(name, name) for name in names]
     spec = program.call_spec.out_spec
-    structure: Any = tree_unflatten(names, spec) if spec is not None else names[0]
+    structure: object = tree_unflatten(names, spec) if spec is not None else names[0]
     outputs = {None: structure} if isinstance(structure, str) else structure
     if not isinstance(outputs, dict) or not any(outputs.values()):
         raise CaptureError(

@@ -217,7 +217,7 @@ class _Translation:
 
     # -- sizes
 
-    def _count(self, node: fx.Node, size: Any) -> int | Ref:
+    def _count(self, node: fx.Node, size: object) -> int | Ref:
         """Return a size as an argument: a number, or a node that reads the input's batch."""
         if isinstance(size, int):
             return size
@@ -248,13 +248,13 @@ class _Translation:
             )
         return expression
 
-    def _dimension(self, node: fx.Node, size: Any) -> Dimension:
+    def _dimension(self, node: fx.Node, size: object) -> Dimension:
         if isinstance(size, int):
             return size
         expression = self._expression(node, size).subs(self.symbol, sympy.Symbol(BATCH))
         return int(expression) if expression.is_Integer else str(expression)
 
-    def _argument(self, value: Any) -> Argument:
+    def _argument(self, value: object) -> Argument:
         if isinstance(value, fx.Node):
             name = self.replaced.get(value.name, value.name)
             known = self.constants.number(name)

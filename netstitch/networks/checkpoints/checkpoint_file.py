@@ -90,7 +90,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     return safetensors.torch.load_file(path)
 
 
-def _read_restricted(path: Path) -> Any:
+def _read_restricted(path: Path) -> object:
     _check_sums(path)
     # Quiet, since torch warns of what it refuses in the next moment. A file and not its path, by
     # whose ending torch would judge it. Sparse tensors whose indices are out of range would be read
@@ -132,7 +132,7 @@ def _refused(reason: str) -> str:
     return f"a pickle of more than tensors{what}, which could run code and was not run; {ADVICE}"
 
 
-def _leaves(content: Any) -> Iterator[tuple[tuple[str, ...], str, object]]:
+def _leaves(content: object) -> Iterator[tuple[tuple[str, ...], str, object]]:
     """Yield all values that are no containers, with the keys that lead to them."""
     seen: set[int] = set()
     waiting: list[tuple[tuple[str, ...], Any]] = [((), content)]

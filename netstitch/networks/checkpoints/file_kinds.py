@@ -13,7 +13,7 @@ from typing import Literal
 from netstitch.errors import WeightsError
 from netstitch.text import first_of, printable
 
-Kind = Literal["safetensors", "torch"]
+FileKind = Literal["safetensors", "torch"]
 
 HEAD = 4096
 LONGEST_HEADER = 100_000_000
@@ -54,7 +54,7 @@ PROGRAMS = (
 """Files in zip archives of other kinds, and what the archives are."""
 
 
-def kind_of(path: Path) -> Kind:
+def kind_of(path: Path) -> FileKind:
     """Return which of the kinds that are read a file is of.
 
     Raises:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import cast
 
 from torch import nn
 
@@ -27,7 +27,7 @@ OWN_MODULE = "netstitch.demo.embedded"
 
 def call_function(
     spec: str, *, folder: Path | None = None, error: type[NetstitchError] = NetstitchError
-) -> Any:
+) -> object:
     """Call a function without arguments and return what it returns.
 
     Args:

@@ -166,7 +166,7 @@ class _Source:
         return found
 
     def _loading(self, kind: Any) -> Any:
-        def made(name: str, path: str) -> Any:
+        def made(name: str, path: str) -> object:
             loader = kind(name, path)
             loader.source = self
             return loader

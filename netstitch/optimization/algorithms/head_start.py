@@ -6,7 +6,6 @@ with them, so that there is enough that is random to learn from.
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -89,7 +88,7 @@ class WithHeadStart(Algorithm):
         self._proposed = 0
         self._under_way: dict[int, int] = {}  # genotypes of the head start, by slot
         self._results: dict[int, tuple[float, ...] | None] = {}  # by number of the genotype
-        self._drawn: dict[str, Any] | None = None  # the generator when the algorithm began
+        self._drawn: dict[str, object] | None = None  # the generator when the algorithm began
         self._chosen: list[int] = []  # numbers of the genotypes that slots begin with
         self._held: dict[int, Genotype] = {}  # proposals of slots that began with something else
 

@@ -5,7 +5,6 @@ Deb, Pratap, Agarwal and Meyarivan, "A Fast and Elitist Multiobjective Genetic A
 """
 
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
@@ -156,7 +155,7 @@ class NSGA2(Algorithm):
             return np.where(np.isinf(costs[:, 0]), np.inf, 0.0)
         return np.maximum(0.0, self._constraint.value + costs[:, self._constraint.column])
 
-    def _new_offspring(self, parents: Any) -> Genotype:
+    def _new_offspring(self, parents: object) -> Genotype:
         """Return one per slot, (n, l), different from the parents and each other if possible."""
         seen = {genotype.tobytes() for genotype in self.parents}
         offspring: list[Genotype] = []
@@ -170,7 +169,7 @@ class NSGA2(Algorithm):
                     offspring.append(child)
         return np.stack(offspring)
 
-    def _children(self, parents: Any, count: int) -> Genotype:
+    def _children(self, parents: object, count: int) -> Genotype:
         """Return children of the parents after mutation, two of each pair, shape (count, l)."""
         tournament = SimpleNamespace(
             tournament_type="comp_by_rank_and_crowding", random_state=self._generator

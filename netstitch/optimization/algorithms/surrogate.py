@@ -1,4 +1,4 @@
-"""A search by a model: each proposal is what a prediction of the known says adds most.
+"""A search by a surrogate model: each proposal is predicted to add most to the hypervolume.
 
 Genotypes are predicted by what their values add up to, which is how errors of stitches behave:
 summed differences of networks with one stitch rank those with several. The model is drawn from its
@@ -28,8 +28,8 @@ NOISE = 0.05
 """Standard deviation of what the model leaves unexplained."""
 
 MARGIN = 0.1
-"""How far values matter beyond the worst of the front, in parts of its range, where no reference
-point tells."""
+"""The margin beyond the worst values of the front, in parts of its range, in which values still
+matter where there is no reference point."""
 
 ATTEMPTS = 4
 """Times that candidates are made while all of them are known."""
@@ -42,7 +42,7 @@ REMEMBERED = 20_000
 
 
 class SurrogateSearch(Algorithm):
-    """Each loop proposes the candidate that a drawn model says adds most to the hypervolume.
+    """Proposes the candidate that a drawn model predicts to add most to the hypervolume.
 
     Candidates are members of the archive, crossed at two points in pairs and mutated, and some
     random genotypes; what is known or under way is no candidate. Costs count in units in which the
@@ -53,7 +53,7 @@ class SurrogateSearch(Algorithm):
     Args:
         setup: The parts that it is made of. Without a reference point (`Setup.reference_point`) it
             lies MARGIN beyond the worst values of the archive.
-        candidates: How many a proposal chooses from.
+        candidates: The number of candidates that a proposal is chosen from.
 
     Raises:
         SearchError: The problem has not two objectives, or `candidates` is under 1.
@@ -105,12 +105,12 @@ class SurrogateSearch(Algorithm):
         return chosen
 
     def receive(self, slot: int, solution: Solution, entered: bool) -> None:
-        """Learn from what is not known yet."""
+        """Learn from a solution that is not known yet."""
         self._under_way.pop(slot, None)
         self._know(solution)
 
     def matters(self, slot: int, solution: Solution) -> bool:
-        """Return whether a value that is predicted is better than the reference point's."""
+        """Return whether a predicted value is better than the reference point's."""
         given = self._given_costs()
         if given is None or solution.objectives is None:
             return True
@@ -223,7 +223,7 @@ class SurrogateSearch(Algorithm):
         return [*random, *mutants.reshape(count, length)]
 
     def _computed_costs(self, signature: Hashable, genotype: Genotype) -> Floats:
-        """Return what needs no evaluation, (2,); 0 for what is predicted."""
+        """Return the costs (2,) that need no evaluation; 0 for those that are predicted."""
         if signature not in self._costs:
             if len(self._costs) >= REMEMBERED:
                 self._costs.clear()

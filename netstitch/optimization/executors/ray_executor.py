@@ -76,7 +76,7 @@ class RayExecutor(WorkerExecutor[WorkerSlot]):
         self._evaluate = evaluate
         self._address, self._temporary = address, temporary
         self._gpus_per_worker = gpus_per_worker
-        self._stored: Any = None  # where the object store has the evaluation
+        self._stored: object = None  # where the object store has the evaluation
         self._pool: RayPool | None = None
         self._connect()
 

@@ -1,1 +1,1 @@
-"""The surrogate: what a genotype comes to, predicted from what is known, and what it would add."""
+"""The surrogate: predicts objectives of genotypes, and what they would add to the front."""

@@ -1,4 +1,4 @@
-"""What points would add to the hypervolume of a front, in two dimensions."""
+"""The hypervolume that points would add to a front, in two dimensions."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from netstitch.optimization.operators.scalarisation import Floats
 
 
 def hypervolume_gains(points: Floats, front: Floats) -> Floats:
-    """Return the area that each of (m, 2) points adds to a front, (n, 2), up to (1, 1).
+    """Return the area (m,) that each of (m, 2) points adds to a front (n, 2), up to (1, 1).
 
     Smaller is better. Where a point adds nothing the result is not over 0: minus the least by which
     both of its values would have to be smaller for it to be dominated no more, and under 1.

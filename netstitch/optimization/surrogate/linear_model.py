@@ -11,7 +11,7 @@ AT_ONCE = 256
 
 
 class LinearModel:
-    """What is known of coefficients, with independent normal priors of mean 0 and equal noise.
+    """The posterior of coefficients, with independent normal priors of mean 0 and equal noise.
 
     Only features are kept: targets are given for each draw, so that their units may change.
 

@@ -1,4 +1,4 @@
-"""What a surrogate reads of genotypes: which values away from 0 their solutions depend on."""
+"""Features of genotypes for a surrogate: the values other than 0 that solutions depend on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Indices = npt.NDArray[np.int64]
 
 MODE, EACH, SHARED, OWN = 2.5, 0.25, 0.15, 0.1
 """Prior standard deviations of coefficients, in units of what matters (see `SurrogateSearch`): of a
-mode's value, of any value away from 0, of each such value, and of it in a mode beside that."""
+mode's value, of any value other than 0, of each such value, and of it in a mode beside that."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class ValueFeatures:
     """The features of an additive model.
 
     Variables are of two kinds. *Modes*, such as a supernet's output switch, have a feature for each
-    value. Of the others each value away from 0 has one, and another for each value of a mode; they
+    value. Of the others each value other than 0 has one, and another for each value of a mode; they
     are 0 where the solution does not depend on the variable. One more counts these values.
 
     Attributes:
-        problem: What is searched.
+        problem: The problem of the search.
         modes: Indices of variables; negative ones count from the end.
     """
 
@@ -35,13 +35,13 @@ class ValueFeatures:
 
     @property
     def prior(self) -> Floats:
-        """Prior variances of the coefficients, (d,)."""
+        """The prior variances (d,) of the coefficients."""
         modes, values = self._mode_starts[-1], self._starts[-1]
         deviations = ((MODE, modes), (EACH, 1), (SHARED, values), (OWN, values * modes))
         return np.concatenate([np.full(count, one**2) for one, count in deviations])
 
     def of(self, genotypes: Sequence[Genotype]) -> Floats:
-        """Return the features of m genotypes, (m, d)."""
+        """Return the features (m, d) of m genotypes."""
         stacked = np.stack(genotypes)
         modes, others = self._indices
         there = stacked[:, others] > 0
@@ -68,12 +68,12 @@ class ValueFeatures:
 
     @cached_property
     def _mode_starts(self) -> Indices:
-        """Where the features of each mode begin, and where they end."""
+        """The first feature of each mode, and the end of the last."""
         return _starts(self._counts[self._indices[0]])
 
     @cached_property
     def _starts(self) -> Indices:
-        """Where the values of each other variable begin, and where they end."""
+        """The first value of each other variable, and the end of the last."""
         return _starts(self._counts[self._indices[1]] - 1)
 
     @property

@@ -144,7 +144,7 @@ def training(
     seconds: float | None = None,
     views: Views = AS_THEY_ARE,
 ) -> Training:
-    """What `refine` makes, to do single steps with."""
+    """Make the training that `refine` makes, to do single steps with."""
     settings = RefineSettings(
         steps=steps,
         seconds=seconds,

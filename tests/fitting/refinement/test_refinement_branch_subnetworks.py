@@ -1,4 +1,4 @@
-"""What follows a stitch is computed for it alone; everything else once for all."""
+"""Nodes behind a stitch are computed for it alone; all others once for all."""
 
 from typing import Any
 

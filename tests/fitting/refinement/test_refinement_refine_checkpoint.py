@@ -30,7 +30,7 @@ def without_times(report: RefineReport) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def whole() -> Iterator[Whole]:
-    """What five steps give that nothing interrupts."""
+    """The result of five steps without interruption."""
     with pytest.MonkeyPatch.context() as patch:
         judge_little(patch)
         supernet = fitted()

@@ -9,7 +9,7 @@ import numpy as np
 
 from netstitch.analysis import FrontPoint, Split, paired_difference
 from netstitch.analysis.cascade_point import CascadePoint, CurveRow
-from netstitch.cascades.running import Runnable, RunOutcome
+from netstitch.cascades.running import CascadeOrStage, RunOutcome
 from netstitch.costs import Cost
 from netstitch.evaluation.metrics import Metrics
 from netstitch.searching.measured_front import measured_fields, subnetwork_fields
@@ -22,41 +22,41 @@ from netstitch.supernet.supernet import Supernet
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Outcomes of cascades, and of subnetworks that answer all samples alone.
+    """The outcomes of cascades and of subnetworks alone, as points of a front.
 
     Attributes:
-        supernet: What they are of.
-        cost: That is counted.
-        ran: All that ran.
-        outcomes: By part of the data, of each.
-        ensemble: The one that others are compared with, where the supernet puts it out.
+        supernet: The supernet.
+        cost: The cost of points.
+        ran: The cascades and subnetworks.
+        outcomes: The outcome of each, by part of the data.
+        ensemble: The ensemble that others are compared with, where the supernet puts it out.
     """
 
     supernet: Supernet
     cost: Cost
-    ran: Sequence[Runnable]
+    ran: Sequence[CascadeOrStage]
     outcomes: Mapping[Split, Sequence[RunOutcome]]
     ensemble: CascadeStage | None
 
     @cached_property
-    def _places(self) -> dict[Runnable, int]:
+    def _places(self) -> dict[CascadeOrStage, int]:
         return {one: index for index, one in enumerate(self.ran)}
 
     @cached_property
     def _metrics(self) -> dict[Split, list[Metrics]]:
         return {part: [each.metrics for each in own] for part, own in self.outcomes.items()}
 
-    def fields(self, one: Runnable) -> dict[str, Any]:
-        """Return the measures of one as fields of a point."""
+    def fields(self, one: CascadeOrStage) -> dict[str, Any]:
+        """Return the measures of a cascade or subnetwork, as fields of a point."""
         ensemble = None if self.ensemble is None else self._places[self.ensemble]
         return measured_fields(self._metrics, self._places[one], ensemble)
 
-    def outcome(self, one: Runnable, part: Split) -> RunOutcome:
-        """Return what one came to on a part of the data."""
+    def outcome(self, one: CascadeOrStage, part: Split) -> RunOutcome:
+        """Return the outcome of a cascade or subnetwork on a part of the data."""
         return self.outcomes[part][self._places[one]]
 
     def cascade_point(self, cascade: Cascade, curve: tuple[CurveRow, ...]) -> CascadePoint:
-        """Return the point of a cascade, without a label; the curve is by its first threshold."""
+        """Return the point of a cascade, without a label; `curve` varies its first threshold."""
         subnetworks = [stage.subnetwork for stage in cascade.stages]
         costs = costs_along(self.supernet, self.cost, subnetworks)
         shares = {part: self.outcome(cascade, part).shares(len(costs)) for part in self.outcomes}
@@ -84,12 +84,12 @@ class Measured:
         )
 
     def exit_point(self, one: Exit) -> FrontPoint:
-        """Return the point of an exit that answers all samples, without a label."""
+        """Return the point of an exit that answers all samples alone, without a label."""
         fields = subnetwork_fields(self.supernet, one, self.cost)
         return FrontPoint(label="", **fields, **self.fields(CascadeStage(one)))
 
     def beside(self, point: CascadePoint, plain: Sequence[CascadePoint]) -> CascadePoint:
-        """Return a point with its difference to the plain cascade of the nearest mean cost."""
+        """Return a point with its difference from the plain cascade of the nearest mean cost."""
         differences = {}
         for part in self.outcomes if plain else ():
             nearest = min(plain, key=lambda one: abs(one.cost_on(part) - point.cost_on(part)))
@@ -99,7 +99,7 @@ class Measured:
 
 
 def words_of(supernet: Supernet, subnetwork: Selected) -> str:
-    """Return what a stage is, such as "resnet", "stitched resnet" or "exit resnet layer2.1"."""
+    """Return a stage in words, such as "resnet", "stitched resnet" or "exit resnet layer2.1"."""
     if isinstance(subnetwork, Exit):
         node = supernet.graphs[subnetwork.network].by_name[subnetwork.point]
         place = module_of(node.path) if node.path else node.name
@@ -111,7 +111,7 @@ def words_of(supernet: Supernet, subnetwork: Selected) -> str:
 def costs_along(
     supernet: Supernet, cost: Cost, subnetworks: Sequence[Selected]
 ) -> tuple[float, ...]:
-    """Return what each of some subnetworks costs beyond what the ones before it computed."""
+    """Return the cost that each subnetwork adds to those before it."""
     counts = range(1, len(subnetworks) + 1)
     totals = [float(cost.together(supernet, list(subnetworks[:count]))) for count in counts]
     return tuple(np.maximum(np.diff([0.0, *totals]), 0.0).tolist())

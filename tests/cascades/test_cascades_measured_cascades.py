@@ -1,7 +1,7 @@
 import pytest
 from small_supernets import small_supernet
 
-from netstitch.cascades.points import words_of
+from netstitch.cascades.measured_cascades import words_of
 from netstitch.stitching.exit import Exit
 
 SUPERNET = small_supernet()
