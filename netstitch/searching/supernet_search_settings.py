@@ -34,6 +34,9 @@ from netstitch.tasks import CrossEntropyTask, Samples, Task, as_task
 from netstitch.tasks.datasets.given import described
 from netstitch.text import expected_one_of
 
+PARTS = (768, 2_048)
+"""Of the validation samples, behind which evaluations are judged by default."""
+
 
 class SupernetSearchSettings(SearchSettings):
     """The settings of a supernet's search (section 5 of the paper)."""
@@ -65,10 +68,10 @@ class SupernetSearchSettings(SearchSettings):
     which more is spent counts. There are none where the algorithm is 'random' or references are
     evaluated 'apart'."""
 
-    racing: tuple[Positive, ...] = ()
-    """Sizes of parts of the validation samples, ascending, such as [768, 2048]: a network is
-    evaluated on the first part, and behind each goes on only while it may still belong to the
-    front, by a 95 % interval; none by default."""
+    racing: tuple[Positive, ...] | None = None
+    """Sizes of parts of the validation samples, ascending, [] for none: a network is evaluated on
+    the first part, and behind each goes on only while it may still belong to the front, by a 95 %
+    interval; by default [768, 2048] where evaluations may end early."""
 
     @property
     def objectives(self) -> tuple[Objective, Objective]:
@@ -89,8 +92,8 @@ class SupernetSearchSettings(SearchSettings):
 
     @field_validator("racing")
     @classmethod
-    def _ascending(cls, racing: tuple[int, ...]) -> tuple[int, ...]:
-        if any(after <= before for before, after in pairwise(racing)):
+    def _ascending(cls, racing: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if any(after <= before for before, after in pairwise(racing or ())):
             raise ValueError("expected sizes of parts in ascending order, such as [768, 2048]")
         return racing
 
@@ -117,7 +120,7 @@ class SearchKeywords(TypedDict, total=False):
     references: Literal["first", "apart"]
     initial_stitches: float
     first_networks: float
-    racing: tuple[int, ...]
+    racing: tuple[int, ...] | None
     settings: dict[str, object]
     frame: Frame
     convergence: Convergence
