@@ -93,7 +93,13 @@ def fit_and_search(pair: str, name: str, seed: int, folder: str) -> dict[str, An
     found = run(
         supernet,
         few,
-        SupernetSearchSettings(evaluations=EVALUATIONS, population=POPULATION, threshold=THRESHOLD),
+        SupernetSearchSettings(
+            algorithm="ga",
+            evaluations=EVALUATIONS,
+            population=POPULATION,
+            threshold=THRESHOLD,
+            first_networks=0.0,
+        ),
         seed=seed,
         form=NumericsConfig(channels_last=True, batch=128, workers=1),
     )

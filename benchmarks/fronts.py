@@ -5,10 +5,10 @@
 
 For each pair of `pairs.py` and each seed: a whole run, as `netstitch run` does it, whose seed is
 that of its fit, of refining and of its search (the genetic algorithm, a population of 32, a budget
-of 250), and also draws the validation images, four fifths of those there are but 2,048 at most.
-Another run has the paper's procedure, for the first --paper of the seeds. Each is one job with one
-thread. Results are appended to DIR/PAIR.jsonl as they come, and what is there is not done again;
---markdown only prints them.
+of 250, no first networks), and also draws the validation images, four fifths of those there are but
+2,048 at most. Another run has the paper's procedure, for the first --paper of the seeds. Each is
+one job with one thread. Results are appended to DIR/PAIR.jsonl as they come, and what is there is
+not done again; --markdown only prints them.
 
 Rows are what a user could have: the *references* (each network, and the ensemble); with *plain
 cascades* of these; with *plain cascades and exits*; with the networks of *the paper's procedure*;
@@ -54,7 +54,8 @@ from netstitch.stitching.cascade import Cascade, CascadeStage
 from netstitch.supernet import Supernet
 from netstitch.tasks import Classification
 
-SEEDS, EVALUATIONS, POPULATION = 20, 250, 32
+SEEDS = 20
+SEARCH = {"algorithm": "ga", "evaluations": 250, "population": 32, "first_networks": 0.0}
 VALIDATION, SHARE = 2_048, 0.8
 RESAMPLES, MEMORY = 1_000, 1_000_000_000
 
@@ -92,7 +93,7 @@ def settings(pair: str, seed: int, paper: bool) -> RunSettings:
     tables: dict[str, Any] = {
         "name": pair,
         "seed": seed,
-        "search": {"evaluations": EVALUATIONS, "population": POPULATION},
+        "search": SEARCH,
         "evaluation": {"executor": "serial"},
     }
     if paper:

@@ -43,10 +43,12 @@ def main() -> None:
                 supernet,
                 few,
                 SupernetSearchSettings(
+                    algorithm="ga",
                     evaluations=options.evaluations,
                     count_skipped=False,
                     population=32,
                     initial_stitches=value,
+                    first_networks=0.0,
                 ),
                 seed=seed,
                 form=form,

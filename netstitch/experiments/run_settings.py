@@ -43,6 +43,7 @@ _PAPER: Mapping[str, Mapping[str, object]] = {
     "fit": {"method": ADAM, "schedule": "constant", "holdout": 0.0},
     "refine": {"enabled": False},
     "search": {
+        "algorithm": "ga",
         "references": "apart",
         "first_networks": 0.0,
         "racing": [],
@@ -280,7 +281,8 @@ def replaced(settings: Mapping[str, Any], procedure: str) -> dict[str, object]:
         if name not in _IN_PART:
             continue
         if procedure == PAPER:
-            changed[name] = {**given, **table}
+            kept = {k: v for k, v in given.items() if k == "algorithm" and v in PAPERS_ALGORITHMS}
+            changed[name] = {**given, **table, **kept}
         else:
             own = table if before == PAPER else {}
             changed[name] = {k: v for k, v in given.items() if k not in own or v != own[k]}

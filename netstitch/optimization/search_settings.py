@@ -9,7 +9,13 @@ from pydantic import Field, field_validator, model_validator
 from netstitch.errors import SearchError
 from netstitch.files.settings import Settings, as_value_error
 from netstitch.optimization.algorithms.algorithm import Algorithm
-from netstitch.optimization.algorithms.registry import ALGORITHMS, check_algorithm, check_settings
+from netstitch.optimization.algorithms.registry import (
+    ALGORITHMS,
+    check_algorithm,
+    check_settings,
+    entry,
+    name_of,
+)
 from netstitch.optimization.budget import Budget
 from netstitch.optimization.linkage.gene_pool import Convergence
 from netstitch.optimization.operators.scalarisation import Frame
@@ -101,9 +107,15 @@ class SearchSettings(Settings):
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
+        has_population = entry(self.algorithm).has_population
         if self.population == "sweep":
+            if not has_population:
+                raise ValueError(
+                    f"the population is 'sweep', and algorithm {name_of(self.algorithm)!r} has "
+                    "none: give one that has, such as 'ga', or no population"
+                )
             as_value_error(lambda: self.sizes)
-        else:
+        elif has_population:
             budget = self.budget.evaluations
             if budget is not None and budget < self.population:
                 raise ValueError(

@@ -33,6 +33,7 @@ from netstitch.searching.reference_doubts import doubts
 from netstitch.searching.search_progress import SearchAdvanced
 from netstitch.searching.search_recorder import SearchRecorder
 from netstitch.searching.supernet_search_settings import (
+    PARTS,
     SearchKeywords,
     SupernetSearchSettings,
     check_kinds,
@@ -184,7 +185,8 @@ def run(
     early = spread.early == "certain" and not whole
     samples, race = scored.validation, None
     if early:
-        ends = parts_of(settings.racing, form.batch, len(samples))
+        sizes = PARTS if settings.racing is None else settings.racing
+        ends = parts_of(sizes, form.batch, len(samples))
         samples, race = _in_order(supernet, scored, alone, spread.here, ends, seed)
 
     def make(device: torch.device) -> Evaluator:

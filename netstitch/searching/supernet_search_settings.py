@@ -1,6 +1,6 @@
 """Settings of a supernet's search, as keywords and in a file, and checks of all it is given."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Literal, TypedDict, get_args
 
@@ -23,6 +23,7 @@ from netstitch.networks.graph import Dimension
 from netstitch.networks.inputs import Batch, check_inputs, fitting_batches
 from netstitch.networks.probabilities import WAY_OUT
 from netstitch.optimization import Objective
+from netstitch.optimization.algorithms.algorithm import Algorithm
 from netstitch.optimization.algorithms.registry import Build, learns_from_all, name_of
 from netstitch.optimization.linkage.gene_pool import Convergence
 from netstitch.optimization.operators.initialisation import EXPECTED_NONZEROS
@@ -33,10 +34,16 @@ from netstitch.tasks import CrossEntropyTask, Samples, Task, as_task
 from netstitch.tasks.datasets.given import described
 from netstitch.text import expected_one_of
 
+PARTS = (768, 2_048)
+"""Of the validation samples, behind which evaluations are judged by default."""
+
 
 class SupernetSearchSettings(SearchSettings):
     """The settings of a supernet's search (section 5 of the paper)."""
 
+    algorithm: str | Callable[..., Algorithm] = Field(
+        default="surrogate", description=SearchSettings.model_fields["algorithm"].description
+    )
     objective: ObjectiveName = "accuracy"
     """The measure that is held against the cost, 'accuracy' or 'cross-entropy'; then a threshold is
     of exp(-cross-entropy), the geometric mean of the probabilities of what is right."""
@@ -54,17 +61,17 @@ class SupernetSearchSettings(SearchSettings):
     initial_stitches: float = Field(default=EXPECTED_NONZEROS, gt=0)
     """The number of switches of a first genotype that are expected to read a stitch, by default as
     in the paper; each has at least one in the first population."""
-    first_networks: float = Field(default=0.0, ge=0, le=1)
+    first_networks: float = Field(default=0.5, ge=0, le=1)
     """Share of the budget up to which networks with one stitch that save any cost are evaluated,
     behind the references and before the first population, which then begins with the best of both
     in at most half of its places; 0 for none. Of budgets of evaluations and of seconds, the one of
     which more is spent counts. There are none where the algorithm is 'random' or references are
     evaluated 'apart'."""
 
-    racing: tuple[Positive, ...] = ()
-    """Sizes of parts of the validation samples, ascending, such as [768, 2048]: a network is
-    evaluated on the first part, and behind each goes on only while it may still belong to the
-    front, by a 95 % interval; none by default."""
+    racing: tuple[Positive, ...] | None = None
+    """Sizes of parts of the validation samples, ascending, [] for none: a network is evaluated on
+    the first part, and behind each goes on only while it may still belong to the front, by a 95 %
+    interval; by default [768, 2048] where evaluations may end early."""
 
     @property
     def objectives(self) -> tuple[Objective, Objective]:
@@ -85,8 +92,8 @@ class SupernetSearchSettings(SearchSettings):
 
     @field_validator("racing")
     @classmethod
-    def _ascending(cls, racing: tuple[int, ...]) -> tuple[int, ...]:
-        if any(after <= before for before, after in pairwise(racing)):
+    def _ascending(cls, racing: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if any(after <= before for before, after in pairwise(racing or ())):
             raise ValueError("expected sizes of parts in ascending order, such as [768, 2048]")
         return racing
 
@@ -113,7 +120,7 @@ class SearchKeywords(TypedDict, total=False):
     references: Literal["first", "apart"]
     initial_stitches: float
     first_networks: float
-    racing: tuple[int, ...]
+    racing: tuple[int, ...] | None
     settings: dict[str, object]
     frame: Frame
     convergence: Convergence

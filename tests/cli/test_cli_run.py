@@ -92,7 +92,8 @@ def test_a_population_may_be_swept(
     netstitch: Caller, experiment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("netstitch.optimization.search_settings.SWEEP_SIZES", (4, 8))
-    called = netstitch("run", experiment, "-o", "out", "--population-size", "sweep")
+    options = ("--algorithm", "ga", "--population-size", "sweep")
+    called = netstitch("run", experiment, "-o", "out", *options)
     assert called.code == 0
     assert "search with a population of 4\n" in called.out
     rows = [line.split() for line in called.out.splitlines() if line.split()[-1:] == ["kept"]]
@@ -156,7 +157,11 @@ def test_an_experiment_that_is_not_there(netstitch: Caller, tmp_path: Path) -> N
         ("classes = 3", "clases = 3", "did you mean 'classes'"),
         ("population = 8", "population = 'many'", "population"),
         ("[search]", "[search", "no valid TOML"),
-        ("evaluations = 60", "evaluations = 6", "smaller than the population of 8"),
+        (
+            "evaluations = 60",
+            "algorithm = 'ga'\nevaluations = 6",
+            "smaller than the population of 8",
+        ),
         ("[evaluation]", "[evaluation]\ndevice = 'gpu'", "device"),
         ("[evaluation]", "[evaluation]\ndevice = 'meta'", "'meta'"),
         ("models.py:deep", "models.py:deeep", "deep"),

@@ -35,7 +35,8 @@ def test_a_small_experiment_is_filled_in_with_defaults():
     assert found.task.kind == "classification"
     assert found.task.test is None
     assert found.fit.method == "least-squares"
-    assert found.search.algorithm == "ga"
+    assert found.search.algorithm == "surrogate"
+    assert found.search.first_networks == 0.5
     assert found.evaluation.device == "cpu"
 
 

@@ -92,15 +92,20 @@ def test_a_file_gets_its_name_and_folder(file):
         ("= 32", "= 'swep'", "'population' in [search] is 'swep'; expected a whole number of 4"),
         (
             "= 32",
-            "= 'sweep'\nevaluations = 99",
+            "= 'sweep'\nalgorithm = 'ga'\nevaluations = 99",
             "a sweep of population sizes begins with 128",
         ),
         (
             "= 32",
-            "= 32\nsettings.tie_replace = true",
+            "= 32\nalgorithm = 'ga'\nsettings.tie_replace = true",
             "no setting 'tie_replace'; did you mean 'ties_replace'? expected one of mutation",
         ),
-        ("= 32", "= 32\nevaluations = 9", "[search]: the budget of 9 evaluations is smaller than"),
+        (
+            "= 32",
+            "= 32\nalgorithm = 'ga'\nevaluations = 9",
+            "[search]: the budget of 9 evaluations is smaller than",
+        ),
+        ("= 32", "= 'sweep'", "'surrogate' has none: give one that has, such as 'ga', or no"),
         ("= 32", "= 32\nthreshold = 50", "'threshold' in [search] is 50; expected less than 1"),
         ("= 32", '= 32\nalgorithm = "gaa"', "'algorithm' in [search] is 'gaa'; did you mean 'ga'"),
         (

@@ -5,6 +5,8 @@ from collections.abc import Callable, Hashable, Mapping
 import moocore
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from optimization_cases import ACCURACY_MACS, lotz
 
 from netstitch.errors import SearchError
@@ -21,6 +23,7 @@ from netstitch.optimization import (
     run_search,
 )
 from netstitch.optimization.algorithms.surrogate import DRAWN, SurrogateSearch
+from netstitch.optimization.surrogate.linear_model import AT_ONCE, LinearModel
 
 LENGTH = 30
 LOSSES = np.random.default_rng(3).exponential(0.03, LENGTH)
@@ -193,3 +196,20 @@ def test_other_numbers_of_objectives_are_refused() -> None:
                 algorithm="surrogate", population=4, evaluations=10, settings={"candidates": 0}
             ),
         )
+
+
+@given(st.integers(1, 1_000), st.integers(0, 9))
+def test_what_waits_for_others_is_left_out_of_the_model_and_is_little(
+    count: int, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    rows, targets = random.integers(0, 2, (count, 4)).astype(float), random.random((count, 2))
+    model, twin = LinearModel(np.ones(4), 0.1), LinearModel(np.ones(4), 0.1)
+    for row in rows:
+        model.learn(row)
+    used = next(one for one in range(count, 0, -1) if one % max(1, count // AT_ONCE) == 0)
+    assert used > count * (1 - 1 / AT_ONCE)
+    for row in rows[:used]:
+        twin.learn(row)
+    drawn = model.drawn(targets, np.random.default_rng(1))
+    assert drawn.tolist() == twin.drawn(targets[:used], np.random.default_rng(1)).tolist()

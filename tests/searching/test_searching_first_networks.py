@@ -218,7 +218,12 @@ def test_sizes_of_a_sweep_know_those_of_the_others() -> None:
         evaluated.append(tuple(genotype.tolist()))
         return abs(np.sin(genotype.sum())), float(supernet.macs(genotype))
 
-    settings = {"evaluations": 300, "population": "sweep", "first_networks": 0.1}
+    settings = {
+        "algorithm": "ga",
+        "evaluations": 300,
+        "population": "sweep",
+        "first_networks": 0.1,
+    }
     told = search(supernet, SerialExecutor(evaluate), **settings)
     expected = [*map(tuple, genotypes(told)[:30])]
     assert [one.ordinal for one in told].count(1) == 2  # 128 and 256

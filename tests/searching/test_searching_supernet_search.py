@@ -173,7 +173,8 @@ def test_a_seed_repeats_bit_for_bit_and_another_does_not(
             assert progress.best is not None
             seen.append((progress.used, progress.best[1]))
 
-        front = search(supernet, task, seed=seed, algorithm=algorithm, on_progress=watch)
+        settings = {"algorithm": algorithm, "first_networks": 0.0}  # no seed draws first networks
+        front = search(supernet, task, seed=seed, on_progress=watch, **settings)
         return [point.genotype for point in front], seen
 
     assert run(3) == run(3)
@@ -363,10 +364,11 @@ def test_an_error_on_test_samples_keeps_the_front(
     [
         ({"algorithm": "gaa"}, "did you mean 'ga'"),
         ({"population": 2}, "population is 2"),
-        ({"budget": 4}, "smaller than the population"),
+        ({"algorithm": "ga", "budget": 4}, "smaller than the population"),
+        ({"population": "sweep"}, "'sweep', and algorithm 'surrogate' has none"),
         ({"budget": None}, "no end"),
         ({"seed": -1}, "seed is -1"),
-        ({"settings": {"rate": 1}}, "algorithm 'ga': it has no setting 'rate'"),
+        ({"settings": {"rate": 1}}, "algorithm 'surrogate': it has no setting 'rate'"),
         ({"device": "gpu"}, "device is 'gpu'"),
     ],
 )
@@ -380,6 +382,12 @@ def test_settings_that_cannot_be_used(
     monkeypatch.setattr(Evaluator, "together", lambda *_: pytest.fail("evaluated"))
     with pytest.raises(SearchError, match=message):
         search(supernet, task, **settings)
+
+
+def test_a_budget_below_the_population_is_enough_for_a_search_without_one(
+    supernet: Supernet, task: Classification
+) -> None:
+    assert len(search(supernet, task, budget=4, population=8))
 
 
 def test_an_interruption_ends_with_the_front_so_far(
@@ -513,7 +521,9 @@ def test_a_front_of_cross_entropy(supernet: Supernet, task: Classification) -> N
 def test_evaluations_by_cross_entropy_may_end_early(
     supernet: Supernet, task: Classification
 ) -> None:
-    settings = SupernetSearchSettings(objective="cross-entropy", evaluations=80, population=8)
+    settings = SupernetSearchSettings(
+        algorithm="ga", objective="cross-entropy", evaluations=80, population=8, first_networks=0.0
+    )
     form = replace(FORM, batch=8)
     early, whole = (
         searching.run(
@@ -542,7 +552,12 @@ def test_what_a_race_puts_on_the_front_was_evaluated_on_all_samples(
             results[tuple(event.evaluation.genotype.tolist())] = event.evaluation
 
     settings = SupernetSearchSettings(
-        algorithm=algorithm, objective=objective, evaluations=80, population=8, racing=(10, 24)
+        algorithm=algorithm,
+        objective=objective,
+        evaluations=80,
+        population=8,
+        first_networks=0.0,
+        racing=(10, 24),
     )
     form = replace(FORM, batch=8)
     spread = ExecutionConfig(executor="serial", in_flight=4)
@@ -560,7 +575,9 @@ def test_a_race_with_no_part_but_all_is_none(supernet: Supernet, task: Classific
         searching.run(
             supernet,
             task,
-            SupernetSearchSettings(evaluations=80, population=8, racing=racing),
+            SupernetSearchSettings(
+                algorithm="ga", evaluations=80, population=8, first_networks=0.0, racing=racing
+            ),
             form=replace(FORM, batch=8),
             spread=ExecutionConfig(executor="serial", in_flight=4),
         )

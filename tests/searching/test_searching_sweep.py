@@ -90,7 +90,7 @@ def test_an_archive_that_is_empty_is_worth_nothing() -> None:
 
 
 def test_sizes_are_those_that_the_budget_has_evaluations_for() -> None:
-    swept = SupernetSearchSettings(evaluations=600, population="sweep")
+    swept = SupernetSearchSettings(algorithm="ga", evaluations=600, population="sweep")
     assert swept.sizes == (128, 256, 512)
     assert swept.changed(evaluations=None, seconds=5.0).sizes == SWEEP_SIZES
     with pytest.raises(SearchError, match="begins with 128, and the budget is 127 evaluations"):

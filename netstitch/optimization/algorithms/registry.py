@@ -36,12 +36,15 @@ class Entry:
         build: Makes it from a Setup and, by keyword, its settings.
         follows_threshold: Whether it follows a threshold; one that does not is run without.
         takes_head_start: Whether it begins with a `HeadStart`; one that does not is run without.
+        has_population: Whether the size of a population tells how it searches; of one without it is
+            only the most evaluations that are under way.
         check: Raises SearchError when what it needs is not installed.
     """
 
     build: Build
     follows_threshold: bool = True
     takes_head_start: bool = True
+    has_population: bool = True
     check: Callable[[], None] = lambda: None
 
 
@@ -51,7 +54,7 @@ ALGORITHMS: Mapping[str, Entry] = {
     "lk-gomea": Entry(lk_gomea),
     "local-search": Entry(LocalSearch),
     "nsga2": Entry(NSGA2, check=check_pymoo),
-    "surrogate": Entry(SurrogateSearch),
+    "surrogate": Entry(SurrogateSearch, has_population=False),
     "random": Entry(RandomSearch, follows_threshold=False, takes_head_start=False),
 }
 

@@ -6,6 +6,9 @@ from scipy.sparse import csr_array
 
 from netstitch.optimization.operators.scalarisation import Floats
 
+AT_ONCE = 256
+"""Of so many known rows the last one may wait for others, since what is inverted is made anew."""
+
 
 class LinearModel:
     """The posterior of coefficients, with independent normal priors of mean 0 and equal noise.
@@ -22,7 +25,8 @@ class LinearModel:
         self._places: list[int] = []  # of features that are not 0, row by row
         self._values: list[float] = []
         self._ends: list[int] = [0]  # where rows end among these
-        self._read: tuple[csr_array, Floats] | None = None
+        self._count = 0  # rows in what is inverted
+        self._inverted: tuple[csr_array, Floats] | None = None
 
     def learn(self, features: Floats) -> None:
         """Take in one row of features, (d,), of which few are not 0."""
@@ -30,16 +34,18 @@ class LinearModel:
         self._places += places.tolist()
         self._values += features[places].tolist()
         self._ends.append(len(self._places))
-        self._read = None
 
     def drawn(self, targets: Floats, generator: np.random.Generator) -> Floats:
         """Return coefficients, (d, t), drawn from the posterior given the rows' targets, (n, t).
 
-        It takes the cube of n or of d, whichever is less.
+        Of n rows the last n % (n // AT_ONCE) are left out as yet, so that a search of many rows
+        inverts a matrix some hundred times for each doubling of these, not once a row. Inverting
+        takes the cube of n or of d, whichever is less.
         """
-        if self._read is None:
-            self._read = self._factored()
-        rows, factor = self._read
+        count = len(targets) - len(targets) % max(1, len(targets) // AT_ONCE)
+        if self._inverted is None or count != self._count:
+            self._count, self._inverted = count, self._factored(count)
+        (rows, factor), targets = self._inverted, targets[:count]
         prior, noise, count = self._prior[:, None], self._noise, targets.shape[1]
         if len(targets) >= len(prior):
             means = scipy.linalg.cho_solve((factor, True), rows.T @ targets / noise**2)
@@ -54,19 +60,21 @@ class LinearModel:
         drawn: Floats = before + prior * (rows.T @ scipy.linalg.cho_solve((factor, True), missed))
         return drawn
 
-    def _factored(self) -> tuple[csr_array, Floats]:
-        """Return the rows, (n, d), and the Cholesky factor of what has to be inverted.
+    def _factored(self, count: int) -> tuple[csr_array, Floats]:
+        """Return the first n rows, (n, d), and the Cholesky factor of what has to be inverted.
 
         That is the posterior's precision, (d, d), or where there are fewer rows the covariance of
         their targets, (n, n).
         """
-        shape = len(self._ends) - 1, len(self._prior)
-        values = np.array(self._values, dtype=np.float64)
-        rows = csr_array((values, self._places, self._ends), shape=shape)
+        shape = count, len(self._prior)
+        ends = self._ends[: count + 1]
+        values = np.array(self._values[: ends[-1]], dtype=np.float64)
+        places = np.array(self._places[: ends[-1]], dtype=np.int64)
+        rows = csr_array((values, places, ends), shape=shape)
         if shape[0] >= shape[1]:
             whole = np.diag(1 / self._prior) + (rows.T @ rows).toarray() / self._noise**2
         else:
-            scaled = values * self._prior[self._places]
-            covered = csr_array((scaled, self._places, self._ends), shape=shape) @ rows.T
+            scaled = values * self._prior[places]
+            covered = csr_array((scaled, places, ends), shape=shape) @ rows.T
             whole = covered.toarray() + self._noise**2 * np.eye(shape[0])
         return rows, scipy.linalg.cholesky(whole, lower=True)
