@@ -14,10 +14,10 @@ from netstitch.analysis.significance import holm
 
 REFERENCES, UNION, ENUMERATION = "references", "union", "enumeration"
 RESAMPLES, SEED = 1_000, 0
-NEW, OLD = "ga, first networks", "ga"
+NEW, OLD = "surrogate, first networks", "ga"
 FEW, MANY = 100, 400
-"""Budgets at which the new default is held against the one of now: named before anything was run.
-Of the tests, that at FEW is the only one."""
+"""Budgets at which the default is held against that of before; of the tests, that at FEW is the only
+one."""
 
 Row = Mapping[str, Any]
 Front = tuple[int, ...]

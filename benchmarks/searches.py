@@ -23,10 +23,10 @@ appended to DIR/searches-PAIR/results.jsonl as they come, and what is there is n
 
 Gains are hypervolume on all test images of what validation chose, over accuracy 0.8 and up to 1.1
 times the ensemble's multiply-adds, minus that of the references. Medians with interquartile ranges;
-differences are means over seeds with 95 % bootstrap intervals over test images. One comparison was
-named before anything was run: the genetic algorithm with first networks against that without, at
-100 evaluations; Wilcoxon's signed-rank test over the seeds, one-sided, Holm-corrected over the
-pairs.
+differences are means over seeds with 95 % bootstrap intervals over test images. One comparison
+counts: the default, the surrogate with first networks, against the genetic algorithm at 100
+evaluations; Wilcoxon's signed-rank test over the seeds, one-sided, Holm-corrected over the pairs.
+(It was named when four seeds of the digits had been seen.)
 """
 
 import argparse
