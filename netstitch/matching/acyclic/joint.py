@@ -60,7 +60,7 @@ class DirectedGraph:
 
 
 @dataclass(frozen=True)
-class _Problem:
+class _JointProblem:
     """Graphs, the weights of all pairs of them, and how many states are solved exactly."""
 
     graphs: Sequence[DirectedGraph]
@@ -149,7 +149,7 @@ def joint_acyclic_matching(
     Raises:
         MatchingError: as `maximum_acyclic_matching` does.
     """
-    problem = _Problem(graphs, weights, state_cap)
+    problem = _JointProblem(graphs, weights, state_cap)
     alone = {pair: problem.alone(*pair) for pair in combinations(range(len(graphs)), 2)}
     if len(graphs) == 2:
         (found,) = alone.values()
@@ -168,7 +168,7 @@ def joint_acyclic_matching(
     return JointMatching(inside, weight, upper, JOINT)
 
 
-def _first(problem: _Problem, alone: Mapping[tuple[int, int], AcyclicMatching]) -> list[Group]:
+def _first(problem: _JointProblem, alone: Mapping[tuple[int, int], AcyclicMatching]) -> list[Group]:
     """Return the groups after the heaviest pair of graphs and then each further one was matched."""
     one, other = max(alone, key=lambda pair: alone[pair].weight)
     groups: list[Group] = [{one: i, other: j} for i, j in alone[one, other].pairs]
@@ -181,7 +181,7 @@ def _first(problem: _Problem, alone: Mapping[tuple[int, int], AcyclicMatching]) 
 
 
 def _improved(
-    problem: _Problem,
+    problem: _JointProblem,
     groups: list[Group],
     alone: Mapping[tuple[int, int], AcyclicMatching],
     enough: float,
