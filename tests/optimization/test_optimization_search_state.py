@@ -218,7 +218,7 @@ def test_a_state_of_another_search_is_refused_with_the_difference(tmp_path: Path
         ({"threshold": 0.5}, r"threshold None, not 0.5"),
         ({"settings": {"ties_replace": True}}, r"settings \{\}, not \{'ties_replace': True\}"),
         (
-            {"start": SearchStart(head_start=HeadStart([[0] * 10]))},
+            {"start": SearchStart(head_start=ahead)},
             r"head_start None, not \[\[\[0, 0",
         ),
     ):
