@@ -20,7 +20,7 @@ from netstitch.optimization.rejection import RejectionRule
 from netstitch.optimization.rising_threshold import rising_threshold
 from netstitch.optimization.search_result import Progress, SearchResult
 from netstitch.optimization.search_settings import SearchSettings
-from netstitch.optimization.search_state import as_plain
+from netstitch.optimization.search_state import json_ready
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +169,7 @@ def prepare_search(
         algorithm,
         executor,
         settings,
-        config=as_plain(config),
+        config=json_ready(config),
         rejection=rejection,
         on_evaluation=on_evaluation,
         on_progress=on_progress,
