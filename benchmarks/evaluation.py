@@ -88,7 +88,7 @@ SIZES = {
 
 
 PARTS = {"demo": {"work", "demo", "scaling"}, "imagenet": {"work", "imagenet"}}
-"""Of each supernet."""
+"""The parts that are measured of each supernet."""
 
 
 # -- multiply-adds

@@ -39,7 +39,7 @@ SHOWN = 7
 """Depths of the table of single stitches."""
 
 CLOSE = 0.03
-"""What single stitches should lose at most, of the weaker basis network's accuracy."""
+"""The most that single stitches should lose of the weaker basis network's accuracy."""
 
 
 @dataclass(frozen=True)

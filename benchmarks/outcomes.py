@@ -22,7 +22,7 @@ from netstitch.tasks import Classification
 
 Part = Literal["validation", "test"]
 Bits = NDArray[np.uint8]
-"""Whether a network is right, image by image, as packed bits."""
+"""Packed bits: 1 for each image that a network has right."""
 
 FORM = NumericsConfig(channels_last=True, batch=128, workers=1)
 TABLE = """
@@ -99,7 +99,7 @@ class Outcomes:
 
 
 def unpacked(bits: Bits, count: int) -> NDArray[np.bool_]:
-    """Whether a network is right, for each of so many images."""
+    """Return whether a network is right, for each of so many images."""
     return np.unpackbits(bits, count=count).astype(np.bool_)
 
 

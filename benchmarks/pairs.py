@@ -29,7 +29,7 @@ FLOOR = 0.8
 """Accuracy from which hypervolumes are counted."""
 
 REFINE = read_experiment(find_experiment("demo")).refine.model_dump(exclude={"enabled"})
-"""How the demo refines."""
+"""The settings with which the demo refines."""
 
 OLD_VALIDATION = 2_048  # images that the search of the old demo saw, of the held-out ones
 

@@ -55,7 +55,7 @@ from netstitch.optimization.executors.ray_connection import connect
 from netstitch.optimization.executors.replaced_actors import RayPool, packed_genotypes
 
 LENGTHS = (413, 1_400)
-"""Of genotypes: the paper's ImageNet (a), and a supernet a few times as large."""
+"""Lengths of genotypes: the paper's ImageNet (a), and a supernet a few times as large."""
 
 Evaluate = Callable[[Genotype], tuple[float, ...]]
 

@@ -67,7 +67,7 @@ def ignore(event: Event) -> None:
 
 
 def warn(event: Event) -> None:
-    """Make a warning of Python of a message that is one, and do nothing with other events."""
+    """Issue `warnings.warn` for messages marked as warnings; ignore other events."""
     if isinstance(event, Message) and event.warning:
         warnings.warn(event.text, stacklevel=3)
 
@@ -89,5 +89,5 @@ StepsCallback = Callable[[int, int, str], None]
 
 
 def advancing(listener: Listener) -> ProgressCallback:
-    """Return what tells a listener how far a step is, as `progress` of `Supernet.fit` is called."""
+    """Return a progress callback that sends `Advanced` events to a listener."""
     return lambda done, total, text: listener(Advanced(done, total, text))

@@ -89,12 +89,12 @@ def numbered(name: str, taken: Container[str]) -> str:
     return free
 
 
-def unit_and_scale(amount: float) -> tuple[str, float]:
-    """Return the unit in which an amount is written (G, M, k or none), and how much it is."""
-    return next((unit for unit in _UNITS if amount >= unit[1]), ("", 1.0))
+def unit_and_scale(number: float) -> tuple[str, float]:
+    """Return the unit in which a number is written (G, M, k or none), and its size."""
+    return next((unit for unit in _UNITS if number >= unit[1]), ("", 1.0))
 
 
-def amount(number: float) -> str:
+def short_number(number: float) -> str:
     """Return a number, such as of multiply-adds, with three digits and a unit."""
     unit, scale = unit_and_scale(number)
     return f"{number / scale:.3g} {unit}" if unit else f"{number:.0f}"

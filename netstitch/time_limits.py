@@ -18,11 +18,11 @@ REMEMBERED = 16
 """Tasks whose seconds are remembered: work changes while it goes on."""
 
 
-class Pace:
+class Throughput:
     """The seconds that the last pieces of some work took, by which others are foreseen.
 
     Attributes:
-        tasks: Seconds and pieces of what is remembered, by which another pace can go on.
+        tasks: Seconds and pieces of what is remembered, by which another can go on.
     """
 
     def __init__(self, tasks: Iterable[tuple[float, int]] = ()) -> None:

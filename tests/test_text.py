@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from netstitch.text import (
-    amount,
     command,
     counted,
     did_you_mean,
@@ -16,6 +15,7 @@ from netstitch.text import (
     one_line,
     printable,
     printable_line,
+    short_number,
 )
 
 
@@ -61,5 +61,5 @@ def test_the_nearest_known_word_is_offered() -> None:
 
 def test_numbers_in_words() -> None:
     assert (counted(1, "stitch", "stitches"), counted(1200, "run")) == ("1 stitch", "1,200 runs")
-    assert (amount(1_234_567), amount(999)) == ("1.23 M", "999")
+    assert (short_number(1_234_567), short_number(999)) == ("1.23 M", "999")
     assert [duration(s) for s in (99, 100, 7200)] == ["99 s", "2 min", "2.0 h"]

@@ -5,14 +5,14 @@ from sys import maxsize
 
 import pytest
 
-from netstitch.time_limits import REMEMBERED, Pace
+from netstitch.time_limits import REMEMBERED, Throughput
 
 
-def paced(*tasks: tuple[float, int]) -> Pace:
-    pace = Pace()
+def paced(*tasks: tuple[float, int]) -> Throughput:
+    throughput = Throughput()
     for task in tasks:
-        pace.note(*task)
-    return pace
+        throughput.note(*task)
+    return throughput
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_half_of_those_that_end_in_time_by_the_mean_of_those_before(
 
 
 def test_those_that_are_expected_are_all_that_end_in_time() -> None:
-    assert Pace().expected(10.0) == 1
+    assert Throughput().expected(10.0) == 1
     assert paced((9.0, 1), (2.0, 1), (4.0, 5)).expected(8.0) == 8
     assert paced((2.0, 1)).expected(5.9) == 2
     assert paced((2.0, 1)).expected(0.0) == 0
@@ -52,4 +52,4 @@ def test_what_is_long_ago_is_forgotten() -> None:
 
 def test_another_pace_goes_on_by_what_is_remembered() -> None:
     known = paced((9.0, 1), (2.0, 1), (4.0, 5))
-    assert Pace(known.tasks).expected(8.0) == known.expected(8.0)
+    assert Throughput(known.tasks).expected(8.0) == known.expected(8.0)

@@ -48,7 +48,7 @@ _DRAWN = np.random.default_rng(7)
 COSTS = _DRAWN.uniform(0.2, 1.8, LENGTH)
 WORTHS = _DRAWN.uniform(0.2, 1.8, LENGTH)
 TOGETHER = np.triu(_DRAWN.normal(0, 0.4, (LENGTH, LENGTH)), 1)
-"""What pairs of variables are worth together, beside what each is worth."""
+"""The worth of pairs of variables together, beside that of each."""
 
 Duration = Callable[[Genotype], float]
 

@@ -49,7 +49,7 @@ from netstitch.optimization import (
 )
 
 PARTS = 10
-"""Of the budget, after which hypervolume is looked at."""
+"""The parts of the budget; hypervolume is looked at after each."""
 
 SHOWN = (1, 2, 5, 10)
 PATIENCE = 5_000
@@ -74,7 +74,7 @@ CASES: Mapping[str, Callable[..., Case]] = {
 }
 DRAWN = ("2 parts of traps", "4 parts of traps")
 FIRST_DRAW = 1_000
-"""Of the first seed; each seed has the next one."""
+"""The draw of the first seed; each seed has the next one."""
 
 WAYS = (
     {name: (name, {}) for name in ALGORITHMS}

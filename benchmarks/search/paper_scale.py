@@ -56,13 +56,13 @@ PROCEDURE = {
     for key, value in with_procedure({"procedure": "paper"})["search"].items()
     if key in SearchSettings.model_fields.keys() - {"algorithm"}  # references are a supernet's
 }
-"""What --paper sets of any search by whichever algorithm."""
+"""The settings that --paper gives any search, by whichever algorithm."""
 
 PAPER: Mapping[str, tuple[str, str]] = {"gomea": ("45 %", "100 %"), "lk-gomea": ("39 %", "83 %")}
 """Skipped, and the share of the budget at the end."""
 
 SIGMA = 0.3
-"""Of the log-normal factor in how long an evaluation takes, beside its multiply-adds."""
+"""Standard deviation of the log-normal factor of an evaluation's time, beside its multiply-adds."""
 
 
 class FirstPasses(Neighbourhoods):

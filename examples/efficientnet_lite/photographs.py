@@ -19,7 +19,7 @@ from netstitch.tasks import Preprocessing
 SIZE = 128
 """A third of the work of 224 pixels, at which they were trained; they still know what they see."""
 LARGEST, SMALLEST = 1.0, 0.15
-"""Of the picture's area, what a crop shows."""
+"""The largest and smallest share of the picture's area that a crop shows."""
 
 FOLDERS = {
     "skimage": Path(skimage.__file__).parent / "data",

@@ -63,7 +63,7 @@ def front_chart(
         series.append(replace(marks(name, own, split, words), style=index))
         own = [point for point in fallen if point.output == output]
         fell = marks(FELL_OFF, own, split, words)
-        series.append(replace(fell, style=index, look="faded"))
+        series.append(replace(fell, style=index, emphasis="faded"))
     return among_references(series, references, split, axes, words)
 
 
@@ -92,14 +92,14 @@ def fronts_chart(
     for index, name, points in runs:
         told = f"{name} ({counted(len(fronts[name]), 'run')})"
         own = marks(told, points, split)
-        series.append(replace(own, style=index, look="faded"))
+        series.append(replace(own, style=index, emphasis="faded"))
         line = boundary(told, points, split, right)
-        series.append(replace(line, style=index, look="thin"))
+        series.append(replace(line, style=index, emphasis="thin"))
     for points in beside:
         own = marks(others, points, split)
-        series.append(replace(own, style=len(fronts), look="faded"))
+        series.append(replace(own, style=len(fronts), emphasis="faded"))
         line = boundary(others, [*references, *points], split, right)
-        series.append(replace(line, style=len(fronts), look="dashed"))
+        series.append(replace(line, style=len(fronts), emphasis="dashed"))
     return among_references(series, references, split, axes)
 
 
@@ -186,7 +186,7 @@ def cloud_series(cloud: Cloud) -> list[Series]:
     if not len(cloud):
         return []
     costs, accuracies = zip(*cloud, strict=True)
-    return [Series("evaluated", costs, accuracies, "marks", look="cloud")]
+    return [Series("evaluated", costs, accuracies, "marks", emphasis="cloud")]
 
 
 def boundary(name: str, points: Sequence[MeasuredPoint], split: Split, right: float) -> Series:
@@ -194,14 +194,14 @@ def boundary(name: str, points: Sequence[MeasuredPoint], split: Split, right: fl
     known = [point for point in points if point.accuracy(split) is not None]
     places = _places(nondominated(known, split), split)
     x, y = _columns([*places, *((right, accuracy) for _, accuracy in places[-1:])])
-    return Series(name, x, y, "steps", look="boundary")
+    return Series(name, x, y, "steps", emphasis="boundary")
 
 
 def _references(
     points: Sequence[MeasuredPoint], split: Split, words: Mapping[str, str] | None = None
 ) -> Series:
     labels = [point.label for point in points if point.accuracy(split) is not None]
-    return replace(marks("reference", points, split, words), look="reference", labels=labels)
+    return replace(marks("reference", points, split, words), emphasis="reference", labels=labels)
 
 
 def marks(

@@ -58,7 +58,7 @@ def kinds_chart(
     series = cloud_series(cloud)
     for kind in kinds:
         line = boundary(kind.name, [*kind.points, *kind.beside], split, right)
-        series.append(replace(line, style=kind.style, look=kind.line))
+        series.append(replace(line, style=kind.style, emphasis=kind.line))
         series += _marks(kind, split, words)
     return among_references(series, references, split, axes, words)
 
@@ -66,7 +66,7 @@ def kinds_chart(
 def _marks(kind: PointKind, split: Split, words: Mapping[str, str] | None) -> list[Series]:
     if kind.line == "dashed":
         found = marks(kind.name, kind.points, split, words)
-        return [replace(found, style=kind.style, look="faded")]
+        return [replace(found, style=kind.style, emphasis="faded")]
     other, apart = kind.apart
     kept = [point for point in kind.kept if point not in apart]
     fallen = [point for point in kind.points if point not in kind.kept]
@@ -74,5 +74,5 @@ def _marks(kind: PointKind, split: Split, words: Mapping[str, str] | None) -> li
     return [
         replace(marks(kind.name, kept, split, words), style=kind.style),
         replace(marks(other, own, split, words), style=kind.style + 1),
-        replace(marks(FELL_OFF, fallen, split, words), style=kind.style, look="faded"),
+        replace(marks(FELL_OFF, fallen, split, words), style=kind.style, emphasis="faded"),
     ]

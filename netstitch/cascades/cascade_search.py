@@ -22,7 +22,7 @@ from netstitch.cascades.cascade_arguments import (
 from netstitch.cascades.cascade_settings import CascadeKeywords, CascadeSettings
 from netstitch.cascades.evaluated import Evaluated, evaluate
 from netstitch.cascades.families import Curves, Families, find_families
-from netstitch.cascades.measured_cascades import Measured
+from netstitch.cascades.measured_cascades import CascadeOutcomes
 from netstitch.cascades.running import CascadeOrStage, RunOutcome, run_cascades
 from netstitch.cascades.stage_costs import stage_costs
 from netstitch.cascades.stage_table import Answers, stage_table
@@ -187,7 +187,7 @@ class _CascadeSearch:
     def _found(self, front: Front, evaluated: Evaluated) -> tuple[Families, list[RunOutcome]]:
         """Return the cascades that are kept, and their outcomes on validation samples."""
         supernet, rule, settings, cost = self.supernet, self.rule, self.settings, self.cost
-        told, samples = advancing(self.listener), rule.task.validation
+        progress, samples = advancing(self.listener), rule.task.validation
         most = settings.candidates if cost.parts is not None else min(settings.candidates, ASKED)
         if most < settings.candidates:
             text = f"{cost.name} are asked for each pair: at most {most} candidates are tried"
@@ -207,18 +207,18 @@ class _CascadeSearch:
         terms = terms_of(stages)
         with held(len(terms), (len(samples), *shape), in_memory) as out:
             outputs = compute_terms(
-                supernet, rule.task, samples, terms, self.form, self.device, out, told
+                supernet, rule.task, samples, terms, self.form, self.device, out, progress
             )
             references = plain_stages(supernet, exits=False)
             places = [index for index, stage in enumerate(stages) if stage in references]
             answers = Answers(stages, outputs, samples.labels, rule, scored, places)
             costs = stage_costs(supernet, cost, [stage.subnetwork for stage in stages])
-            table = stage_table(stages, answers, costs, told)
-            found = find_families(table, stages, places, settings.stages, told)
+            table = stage_table(stages, answers, costs, progress)
+            found = find_families(table, stages, places, settings.stages, progress)
             self.listener(StageBegan(f"measure {len(found.every)} cascades"))
             return found, self._outcomes(samples, _ran(supernet, found), outputs)
 
-    def _measured(self, found: Families, on_validation: list[RunOutcome]) -> Measured:
+    def _measured(self, found: Families, on_validation: list[RunOutcome]) -> CascadeOutcomes:
         """Measure cascades, exits and the ensemble on confirmation and test samples too.
 
         After an error these samples are left out, with a warning, as for networks of the front.
@@ -234,7 +234,7 @@ class _CascadeSearch:
                 text = f"cascades were not measured on {part} samples: {one_line(error)}"
                 self.listener(Message(text, warning=True))
                 break
-        return Measured(self.supernet, self.cost, ran, outcomes, _ensemble(self.supernet))
+        return CascadeOutcomes(self.supernet, self.cost, ran, outcomes, _ensemble(self.supernet))
 
     def _outcomes(
         self, samples: Samples, ran: list[CascadeOrStage], known: Mapping[Term, Tensor]
@@ -261,7 +261,7 @@ def _ensemble(supernet: Supernet) -> CascadeStage | None:
     return None if genotype is None else CascadeStage(tuple(genotype.tolist()))
 
 
-def _with_cascades(front: Front, found: Families, measured: Measured) -> Front:
+def _with_cascades(front: Front, found: Families, measured: CascadeOutcomes) -> Front:
     """Return the front with exits and cascades, labelled by rising mean cost."""
     exits = [measured.exit_point(one) for one in found.exits]
     searched = (*front.points, *front.unconfirmed)

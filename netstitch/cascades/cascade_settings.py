@@ -18,12 +18,12 @@ class CascadeSettings(Settings):
     called = "find_cascades"
 
     enabled: bool = True
-    """Whether cascades are looked for at the end of a run."""
+    """Look for cascades at the end of a run."""
     stages: Literal[2, 3] = 2
     """The most stages of a cascade, 2 or 3."""
     stitched: bool = False
-    """Whether networks with stitches are stages too; by default the basis networks, their ensembles
-    and exits alone, to which stitched stages added nothing in the few runs measured."""
+    """Take networks with stitches as stages too; by default the basis networks, their ensembles and
+    exits alone, to which stitched stages added nothing in the few runs measured."""
     candidates: int = Field(default=200, ge=2)
     """The most networks and exits that are tried as stages; each is evaluated on all validation
     samples."""

@@ -20,7 +20,7 @@ from netstitch.cascades.stage_table import StageTable
 KEPT = 24
 """The most cascades and single networks that are kept."""
 BELOW = 0.1
-"""How far the reference score of hypervolumes is under that from which fronts are drawn."""
+"""The distance of the reference score of hypervolumes below that from which fronts are drawn."""
 BEYOND = 1.1
 """Hypervolumes end at this many times the cost of the dearest reference."""
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from netstitch.analysis.cascade_point import CurveRow
 from netstitch.cascades.drafts import Drafts
-from netstitch.cascades.pairs import cut
+from netstitch.cascades.pairs import thresholded
 from netstitch.cascades.stage_table import StageTable
 
 SHARES = tuple(np.linspace(0.02, 0.98, 33).tolist())
@@ -23,7 +23,7 @@ def curve_of(table: StageTable, draft: Drafts, index: int) -> tuple[CurveRow, ..
     beyond = np.cumsum((0.0, *costs[1:]))[left]
     own = draft.thresholds[index, 0]
     first_sure, first_score = table.confidence[path[0]], table.score[path[0]]
-    thresholds = {*map(float, cut(first_sure, SHARES).thresholds), float(own)}
+    thresholds = {*map(float, thresholded(first_sure, SHARES).thresholds), float(own)}
     rows = []
     for threshold in sorted(thresholds):
         leaving = first_sure >= threshold

@@ -12,7 +12,7 @@ from netstitch.events import ProgressCallback
 
 
 def search_drafts(
-    table: StageTable, candidates: Sequence[int], stages: int, told: ProgressCallback = silent
+    table: StageTable, candidates: Sequence[int], stages: int, progress: ProgressCallback = silent
 ) -> Drafts:
     """Return cascades of candidates, less those that a cascade of the same kind dominates.
 
@@ -20,7 +20,7 @@ def search_drafts(
     """
     sure = [one for one in candidates if not np.isnan(table.confidence[one]).any()]
     pairs = all_pairs(
-        table, sure, candidates, lambda done: told(done, len(sure), "cascades of two stages")
+        table, sure, candidates, lambda done: progress(done, len(sure), "cascades of two stages")
     )
     means = with_means(table, pairs.ranked)
     if stages == 2:
@@ -31,6 +31,6 @@ def search_drafts(
         pairs.ranked,
         sure,
         candidates,
-        lambda done: told(done, total, "cascades of three stages"),
+        lambda done: progress(done, total, "cascades of three stages"),
     )
     return joined([pairs.drafts, means, longer])

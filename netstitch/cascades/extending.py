@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netstitch.cascades.drafts import Drafts, joined, make_drafts, undominated
-from netstitch.cascades.pairs import Cut, cut
+from netstitch.cascades.pairs import Thresholded, thresholded
 from netstitch.cascades.stage_table import StageTable
 
 EXTENDED = 50
@@ -20,7 +20,7 @@ def extended(
     ranked: NDArray[np.int64],
     firsts: Sequence[int],
     lasts: Sequence[int],
-    told: Callable[[int], None],
+    progress: Callable[[int], None],
 ) -> Drafts:
     """Return cascades of three stages: the best pairs with each candidate behind and before them.
 
@@ -29,21 +29,21 @@ def extended(
         ranked: (k, 2), pairs, the best ones first.
         firsts: Candidates that may be first stages.
         lasts: Candidates that may be last stages.
-        told: Called after each pair with how many there were.
+        progress: Called after each pair with how many there were.
     """
-    cuts = {one: cut(table.confidence[one]) for one in {*firsts, *ranked[:EXTENDED].flat}}
+    cuts = {one: thresholded(table.confidence[one]) for one in {*firsts, *ranked[:EXTENDED].flat}}
     found = [table.alone.taken(np.zeros(0, np.int64))]
     for done, (first, second) in enumerate(ranked[:EXTENDED].tolist(), start=1):
         found += _with_last(table, cuts[first], (first, second), np.array(lasts))
         if table.answers.kind != "agreement":  # a first stage has nothing to agree with
             found += _with_first(table, cuts, (first, second), firsts)
-        told(done)
+        progress(done)
     every = joined(found)
     return joined([every, *_last_means(table, every.undominated)])
 
 
 def _with_last(
-    table: StageTable, parted: Cut, pair: tuple[int, int], lasts: NDArray[np.int64]
+    table: StageTable, parted: Thresholded, pair: tuple[int, int], lasts: NDArray[np.int64]
 ) -> Iterator[Drafts]:
     """Yield a pair, at each of its thresholds, with each candidate as the third stage."""
     first = pair[0]
@@ -58,7 +58,7 @@ def _with_last(
     settled = parted.sure(table.score[first])
     for threshold, leaving, done in zip(parted.thresholds, parted.leaving, settled, strict=True):
         going = parted.order[leaving:]
-        again = cut(sure[going])
+        again = thresholded(sure[going])
         share = again.going_on * len(going) / count
         score = done + again.sure(right[going]) + again.unsure(lasts_score[:, going])
         cost = table.costs.whole[first] + middle * len(going) / count + more[:, None] * share
@@ -70,7 +70,7 @@ def _with_last(
 
 
 def _with_first(
-    table: StageTable, cuts: dict[int, Cut], pair: tuple[int, int], firsts: Sequence[int]
+    table: StageTable, cuts: dict[int, Thresholded], pair: tuple[int, int], firsts: Sequence[int]
 ) -> Iterator[Drafts]:
     """Yield a pair, at each of its thresholds, with each candidate before it."""
     second, third = pair
@@ -94,7 +94,7 @@ def _with_first(
 
 
 def _outcomes(
-    table: StageTable, parted: Cut, pair: tuple[int, int]
+    table: StageTable, parted: Thresholded, pair: tuple[int, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return a pair's scores (p, n) at p thresholds, and which samples reach its second stage."""
     first, second = pair

@@ -46,7 +46,7 @@ def find_families(
     stages: Sequence[Stage],
     references: Sequence[int],
     most: int,
-    told: ProgressCallback = silent,
+    progress: ProgressCallback = silent,
 ) -> Families:
     """Return the cascades of each family.
 
@@ -55,13 +55,13 @@ def find_families(
         stages: The candidates.
         references: Those of them that are references.
         most: The most stages of a cascade.
-        told: Called with progress.
+        progress: Called with how many cascades were tried.
     """
     exits = [i for i, stage in enumerate(stages) if isinstance(stage.subnetwork, Exit)]
     every = range(len(stages))
 
     def found(candidates: Sequence[int]) -> Curves:
-        drafts = choose_drafts(table, search_drafts(table, candidates, most, told), references)
+        drafts = choose_drafts(table, search_drafts(table, candidates, most, progress), references)
         return {
             as_cascade(table, stages, drafts, index): curve_of(table, drafts, index)
             for index in range(len(drafts))

@@ -21,7 +21,7 @@ from netstitch.supernet.supernet import Supernet
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class CascadeOutcomes:
     """The outcomes of cascades and of subnetworks alone, as points of a front.
 
     Attributes:

@@ -15,7 +15,7 @@ MEANS = 40
 
 
 @dataclass(frozen=True, eq=False)
-class Cut:
+class Thresholded:
     """A candidate as first stage: samples by falling confidence, and the thresholds tried.
 
     Attributes:
@@ -48,11 +48,15 @@ class Cut:
         return np.add.reduceat(values[..., self.order], starts, axis=-1)
 
 
-def cut(confidence: NDArray[np.float32], going_on: Sequence[float] = GOING_ON) -> Cut:
+def thresholded(
+    confidence: NDArray[np.float32], going_on: Sequence[float] = GOING_ON
+) -> Thresholded:
     """Return the thresholds of (n,) confidences; there are none where any is NaN."""
     if np.isnan(confidence).any():
-        return Cut(np.arange(len(confidence)), np.zeros(0, np.float32), np.zeros(0, np.int64))
-    return Cut(np.argsort(-confidence, kind="stable"), *thresholds_of(confidence, going_on))
+        return Thresholded(
+            np.arange(len(confidence)), np.zeros(0, np.float32), np.zeros(0, np.int64)
+        )
+    return Thresholded(np.argsort(-confidence, kind="stable"), *thresholds_of(confidence, going_on))
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +73,10 @@ class Pairs:
 
 
 def all_pairs(
-    table: StageTable, firsts: Sequence[int], seconds: Sequence[int], told: Callable[[int], None]
+    table: StageTable,
+    firsts: Sequence[int],
+    seconds: Sequence[int],
+    progress: Callable[[int], None],
 ) -> Pairs:
     """Measure each pair of candidates at each threshold.
 
@@ -79,13 +86,13 @@ def all_pairs(
         table: The candidates.
         firsts: Those that may be first stages.
         seconds: Those that may be second stages.
-        told: Called after each first stage with how many there were.
+        progress: Called after each first stage with how many there were.
     """
     last = np.array(seconds, np.int64)
     scores, count = table.score[last], table.score.shape[1]
     kept, grids = [table.alone.taken(last)], []
     for done, first in enumerate(firsts, start=1):
-        parted = cut(table.confidence[first])
+        parted = thresholded(table.confidence[first])
         score = (parted.sure(table.score[first]) + parted.unsure(scores)) / count  # (m, q)
         more = table.costs.beyond([first])[last]
         cost = table.costs.whole[first] + more[:, None] * parted.going_on
@@ -96,7 +103,7 @@ def all_pairs(
         limits = parted.thresholds[at][:, None]
         kept.append(make_drafts(paths, limits, cost[second, at], score[second, at]))
         grids.append((cost, score))
-        told(done)
+        progress(done)
     drafts = joined(kept)
     drafts = drafts.taken(np.isfinite(drafts.score))
     front = drafts.undominated
@@ -130,7 +137,7 @@ def with_means(table: StageTable, ranked: NDArray[np.int64]) -> Drafts:
         answered = table.answer((first, second), True)
         if answered is None:
             continue
-        parted = cut(table.confidence[first])
+        parted = thresholded(table.confidence[first])
         score = parted.sure(table.score[first]) + parted.unsure(answered[1])
         more = table.costs.beyond([first])[second]
         cost = table.costs.whole[first] + more * parted.going_on

@@ -124,7 +124,7 @@ def run_cascades(
     form: NumericsConfig,
     device: torch.device | str,
     memory: int,
-    told: ProgressCallback = silent,
+    progress: ProgressCallback = silent,
     *,
     known: Mapping[Term, Tensor] = MappingProxyType({}),
 ) -> list[RunOutcome]:
@@ -149,7 +149,7 @@ def run_cascades(
     for start in range(0, len(samples), size):
         rows = slice(start, start + size)
         block = samples.part(rows)
-        told(start, len(samples), f"cascades on {samples.name} samples")
+        progress(start, len(samples), f"cascades on {samples.name} samples")
         outputs = {term: known[term][rows] for term in terms if term in known}
         if missing:
             out = torch.empty(len(missing), len(block), *shape)
@@ -160,7 +160,7 @@ def run_cascades(
             shown = rule.shown(answer)
             values[index].append([measure(shown, block.labels) for measure in measures.values()])
             left[index].append(stage)
-    told(len(samples), len(samples), f"cascades on {samples.name} samples")
+    progress(len(samples), len(samples), f"cascades on {samples.name} samples")
     outcomes = []
     for own, stage_parts in zip(values, left, strict=True):
         whole = [torch.cat(parts) for parts in zip(*own, strict=True)]

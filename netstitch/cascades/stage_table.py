@@ -221,7 +221,10 @@ class StageTable:
 
 
 def stage_table(
-    stages: Sequence[Stage], answers: Answers, costs: StageCosts, told: ProgressCallback = silent
+    stages: Sequence[Stage],
+    answers: Answers,
+    costs: StageCosts,
+    progress: ProgressCallback = silent,
 ) -> StageTable:
     """Return the table of all samples; the candidates' own answers are computed now."""
     found = []
@@ -229,7 +232,7 @@ def stage_table(
         answered = answers((index,), False)
         assert answered is not None
         found.append(answered)
-        told(index + 1, len(stages), "answers of stages")
+        progress(index + 1, len(stages), "answers of stages")
     sure, counted, right = (np.stack(values) for values in zip(*found, strict=True))
     rows = np.arange(sure.shape[1])
     return StageTable(sure, counted, right, costs, answers, rows)

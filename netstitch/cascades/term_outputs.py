@@ -68,7 +68,7 @@ def compute_terms(
     form: NumericsConfig,
     device: torch.device | str,
     out: Tensor,
-    told: ProgressCallback = silent,
+    progress: ProgressCallback = silent,
 ) -> Mapping[Term, Tensor]:
     """Return the outputs (n, ...) of each term; they are views of `out`, (terms, n, ...).
 
@@ -82,7 +82,7 @@ def compute_terms(
     parts = [others[start : start + TOGETHER] for start in range(0, len(others), TOGETHER)]
     done = 0
     for part in [*parts, exits]:
-        told(done, len(terms), text)
+        progress(done, len(terms), text)
 
         def take(one: int, first: int, outputs: Outputs, part: Sequence[int] = part) -> None:
             values = select(outputs, task.output)
@@ -93,5 +93,5 @@ def compute_terms(
             [one if isinstance(one, Exit) else np.array(one) for one in subnetworks], take
         )
         done += len(part)
-    told(len(terms), len(terms), text)
+    progress(len(terms), len(terms), text)
     return dict(zip(terms, out, strict=True))

@@ -48,8 +48,8 @@ def unsure_samples(
 ) -> Samples:
     """Return the share UNSURE of the samples that cheap stages are least sure of, in their order.
 
-    Samples are ordered by the mean of their ranks in the stages' confidences; instead of agreement,
-    which takes two stages, the largest probability is taken.
+    Samples are ordered by the mean of their ranks in the stages' confidences. Where confidence is
+    'agreement', which takes two stages, a single one uses its largest probability.
     """
     terms = terms_of(cheapest_stages(supernet, cost))
     out = torch.empty(len(terms), len(samples), *measured_shape(supernet, rule.task))

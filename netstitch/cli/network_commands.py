@@ -15,8 +15,8 @@ from netstitch.cli.options import (
     TrainingOptions,
     TrustSamples,
     again,
-    asked_for,
     parse_amount,
+    with_options,
 )
 
 
@@ -56,13 +56,13 @@ def match_command(
     from netstitch.experiments import find_experiment, load_experiment
     from netstitch.runs.preparing import capture_all, match_all
 
-    asked = asked_for(find_experiment(experiment), ExperimentOptions(data, weights))
+    config = with_options(find_experiment(experiment), ExperimentOptions(data, weights))
     with listening() as listener:
         listener(StageBegan("read"))
         # What is not looked at is not decoded: that can take an hour.
-        models, task = load_experiment(asked, listener, ["validation"])
+        models, task = load_experiment(config, listener, ["validation"])
         networks = capture_all(models, task, listener)
-        matching = match_all(networks, listener, asked.matching)
+        matching = match_all(networks, listener, config.matching)
     show_matching(networks, matching)
 
 

@@ -253,7 +253,7 @@ class ChoiceOptions:
         }
 
 
-def asked_for(
+def with_options(
     file: Path,
     options: ExperimentOptions | None = None,
     search: BudgetOptions | None = None,

@@ -19,8 +19,8 @@ from netstitch.cli.options import (
     UnderWayOptions,
     WholeNumber,
     again,
-    asked_for,
     free_folder,
+    with_options,
 )
 
 
@@ -62,7 +62,7 @@ def demo(
 
     folder = free_folder(Path("netstitch-demo")) if output is None else output
     check_new(folder)
-    asked = asked_for(
+    config = with_options(
         find_experiment("demo"),
         ExperimentOptions(paper=paper or None),
         BudgetOptions(seconds=seconds),
@@ -71,8 +71,8 @@ def demo(
     )
     with listening() as listener:
         listener(StageBegan("read"))
-        models, task = load_experiment(asked, listener)
-        finished = carry_out(asked, models, task, folder, listener)
+        models, task = load_experiment(config, listener)
+        finished = carry_out(config, models, task, folder, listener)
         front = finished.front
         network = choose(front)
         cascade = front.as_good
@@ -131,24 +131,24 @@ def run(
     from netstitch.runs.run import carry_out
 
     file = find_experiment(experiment)
-    asked = asked_for(file, options, search, evaluation, seed=seed)
-    asked.check()
+    config = with_options(file, options, search, evaluation, seed=seed)
+    config.check()
     if dry_run:
         with listening() as listener:
             listener(StageBegan("build"))
-            models = load_models(asked, weights=False)
-            task = generated_task(asked, models)
-            for line in other_images(asked, models, task):
+            models = load_models(config, weights=False)
+            task = generated_task(config, models)
+            for line in other_images(config, models, task):
                 listener(Message(line, warning=True))
-            costs = try_out(models, task, listener, asked)
+            costs = try_out(models, task, listener, config)
         show_dry_run(costs)
         return
     folder = free_folder(Path(f"{file.stem}-run")) if output is None else output
     check_new(folder)
     with listening(folder / TENSORBOARD if tensorboard else None) as listener:
         listener(StageBegan("read"))
-        models, task = load_experiment(asked, listener)
-        finished = carry_out(asked, models, task, folder, listener)
+        models, task = load_experiment(config, listener)
+        finished = carry_out(config, models, task, folder, listener)
     show_run(finished)
     report_on(finished.folder)
 
@@ -265,11 +265,11 @@ def protocol(
     from netstitch.runs.experiment_protocol import compare_runs, run_protocol
 
     file = find_experiment(experiment)
-    asked = asked_for(file, options, budget, evaluation)
+    config = with_options(file, options, budget, evaluation)
     folder = Path(f"{file.stem}-protocol") if output is None else output
     with listening() as listener:
         try:
-            concluded = run_protocol(asked, folder, listener, sweep=sweep, seeds=seeds)
+            concluded = run_protocol(config, folder, listener, sweep=sweep, seeds=seeds)
         except KeyboardInterrupt:
             listener(Message(f"to go on: {again()}"))
             raise

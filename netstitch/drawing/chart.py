@@ -9,7 +9,7 @@ from netstitch.drawing.theme import style_of
 SeriesKind = Literal["steps", "line", "marks"]
 """A line that stays until the next x, a line with marks, and marks with nothing between them."""
 
-Look = Literal[
+Emphasis = Literal[
     "plain", "thin", "dotted", "dashed", "guide", "boundary", "reference", "faded", "cloud"
 ]
 """The emphasis of a series.
@@ -40,7 +40,7 @@ class Series:
     y: Sequence[float]
     kind: SeriesKind = "line"
     style: int = 0
-    look: Look = "plain"
+    emphasis: Emphasis = "plain"
     low: Sequence[float] = ()
     high: Sequence[float] = ()
     labels: Sequence[str] = ()
@@ -50,9 +50,9 @@ class Series:
 
     def colour(self, reference: str, line: str) -> str:
         """Return that of its style, or those given of reference networks and of grey lines."""
-        if self.look == "reference":
+        if self.emphasis == "reference":
             return reference
-        return line if self.look in ("guide", "boundary", "cloud") else style_of(self.style)[0]
+        return line if self.emphasis in ("guide", "boundary", "cloud") else style_of(self.style)[0]
 
 
 @dataclass(frozen=True)

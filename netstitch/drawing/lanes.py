@@ -21,7 +21,7 @@ APART = 110
 COLOURS = (
     "#56a8dd", "#3cc39a", "#dd9fc3", "#f0b94a", "#a79be0", "#b5c24e", "#cba98a", "#9db0ba",
 )  # fmt: skip
-"""Of the networks in their order; they repeat after the last, and each lane has its name."""
+"""Colours of the networks, in order; they repeat after the last, and each lane has its name."""
 
 _FILLS = "\n".join(
     f".composition .network-{index} {{ fill: var(--network-{index}, {colour}); }}"

@@ -142,26 +142,26 @@ def _draw_series(axes: Axes, series: Series, divisor: float) -> None:
 
 
 def _style(line: Line2D, series: Series) -> None:
-    """Give a line of a chart, or of its legend, the look of a series."""
+    """Give a line of a chart, or of its legend, the emphasis of a series."""
     colour = series.colour(REFERENCE, LINE)
     line.set(color=colour, label=series.name, linewidth=1.2, linestyle="-")
-    if series.look == "dashed":
+    if series.emphasis == "dashed":
         line.set(linestyle="--", linewidth=1.1)
-    if series.look in ("dotted", "guide"):
-        line.set(linestyle=":", linewidth=0.8 if series.look == "dotted" else 1.0)
-    if series.look == "thin":
+    if series.emphasis in ("dotted", "guide"):
+        line.set(linestyle=":", linewidth=0.8 if series.emphasis == "dotted" else 1.0)
+    if series.emphasis == "thin":
         line.set(linewidth=0.8, alpha=0.8)
-    if series.look in ("guide", "boundary"):
+    if series.emphasis in ("guide", "boundary"):
         return
     if series.kind == "marks" or (series.kind == "line" and len(series.x) <= MANY):
         line.set(marker=style_of(series.style)[1], markersize=3.5)
     if series.kind == "marks":
         line.set(linestyle="none", markersize=5.2, zorder=3)
         line.set(markeredgecolor="white", markeredgewidth=0.5)
-    if series.look == "reference":
+    if series.emphasis == "reference":
         line.set(marker="x", markersize=8, markeredgewidth=2, markeredgecolor=colour, zorder=4)
-    if series.look in ("faded", "cloud"):
-        size = 3.6 if series.look == "faded" else 1.5
+    if series.emphasis in ("faded", "cloud"):
+        size = 3.6 if series.emphasis == "faded" else 1.5
         line.set(markersize=size, alpha=0.5, markeredgewidth=0, zorder=1.5)
 
 

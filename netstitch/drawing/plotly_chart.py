@@ -47,7 +47,7 @@ def interactive(chart: Chart | Bars) -> go.Figure:
 
 def _trace(series: Series) -> go.Scatter:
     modes = {"steps": "lines", "line": "lines+markers", "marks": "markers"}
-    lines = series.look in ("guide", "boundary")
+    lines = series.emphasis in ("guide", "boundary")
     mode = "lines" if lines else modes[series.kind]
     colour = series.colour(REFERENCE_ON_PAGE, LINE_ON_PAGE)
     trace = go.Scatter(
@@ -59,14 +59,16 @@ def _trace(series: Series) -> go.Scatter:
         line={
             "color": colour,
             "width": {"dotted": 1.0, "thin": 1.0, "boundary": 1.2, "dashed": 1.4}.get(
-                series.look, 1.8
+                series.emphasis, 1.8
             ),
             "shape": "hv" if series.kind == "steps" else "linear",
-            "dash": {"guide": "dot", "dotted": "dot", "dashed": "dash"}.get(series.look, "solid"),
+            "dash": {"guide": "dot", "dotted": "dot", "dashed": "dash"}.get(
+                series.emphasis, "solid"
+            ),
         },
         marker=_marker(series, colour),
     )
-    if lines or series.look == "cloud":
+    if lines or series.emphasis == "cloud":
         trace.hoverinfo = "skip"
     if series.labels:
         trace.text = [_plain(text) for text in series.labels]
@@ -84,16 +86,16 @@ def _trace(series: Series) -> go.Scatter:
 
 def _marker(series: Series, colour: str) -> dict[str, object]:
     _, _, symbol = style_of(series.style)
-    if series.look == "reference":
+    if series.emphasis == "reference":
         line = {"width": 2.5, "color": colour}
         return {"symbol": "x-thin", "size": 11, "line": line}
     sizes = {"faded": 6, "cloud": 3}
     return {
         "color": colour,
-        "symbol": "circle" if series.look == "cloud" else symbol,
-        "size": sizes.get(series.look, 8 if series.kind == "marks" else 5),
-        "opacity": 0.45 if series.look in sizes else 1.0,
-        "line": {"width": 1 if series.kind == "marks" and series.look == "plain" else 0},
+        "symbol": "circle" if series.emphasis == "cloud" else symbol,
+        "size": sizes.get(series.emphasis, 8 if series.kind == "marks" else 5),
+        "opacity": 0.45 if series.emphasis in sizes else 1.0,
+        "line": {"width": 1 if series.kind == "marks" and series.emphasis == "plain" else 0},
     }
 
 

@@ -56,11 +56,11 @@ class ExecutionConfig(Settings):
     in_flight alone, or as they are 'finished', which keeps workers busy where some evaluations take
     many times longer than others."""
     early: Early = "certain"
-    """Whether evaluations end early: where the outcome is 'certain', which changes nothing of what
-    is found, or 'never'."""
+    """End evaluations early where the outcome is 'certain', which changes nothing of what is found,
+    or 'never'."""
     fused: bool = True
-    """Whether operations are joined where that is equal up to rounding, such as a batch norm with
-    the layer before it; what the search finds is measured again without."""
+    """Join operations where that is equal up to rounding, such as a batch norm with the layer
+    before it; what the search finds is measured again without."""
     precision: Precision = FULL
     """The type of weights and activations in evaluations: 'float32', or 'bfloat16' or 'float16',
     which GPUs run faster; what the search finds is measured again in float32."""

@@ -45,8 +45,7 @@ class NetworkTable(Settings):
     it, or 'pretrained', those of timm or torchvision, which it may download: their default, or
     those of a tag where the model is NAME.TAG; by default those that the model is built with."""
     ema: bool = False
-    """Whether the exponential moving average of weights is taken that the file holds beside
-    them."""
+    """Take the exponential moving average of weights that the file holds beside them."""
     name: str = ""
     """The name that reports call it by; by default the function's or the model's name, numbered
     where two are equal."""

@@ -22,9 +22,9 @@ from netstitch.tasks.datasets.overlap import overlaps
 from netstitch.tasks.datasets.sample_selection import apart
 from netstitch.text import printable
 
-PARTS = ("validation", "confirmation", "training", "test")
+READING_ORDER = ("validation", "confirmation", "training", "test")
 """In the order in which they are read."""
-TOLD = ("training", "validation", "confirmation", "test")
+COMPARING_ORDER = ("training", "validation", "confirmation", "test")
 """In the order in which they are held against one another."""
 LABELLED: Mapping[str, Callable[..., Task]] = {
     "classification": Classification,
@@ -38,7 +38,7 @@ NAMED_ALIKE = "imagenet:"
 def load_experiment(
     experiment: Experiment,
     listener: Listener = ignore,
-    parts: Sequence[str] = PARTS,
+    parts: Sequence[str] = READING_ORDER,
 ) -> tuple[list[tuple[str, nn.Module]], Task]:
     """Return the networks by name and the task, once all that the file names was found.
 
@@ -58,7 +58,9 @@ def load_experiment(
     return models, task
 
 
-def find_images(experiment: Experiment, parts: Sequence[str] = PARTS) -> dict[str, Listing | None]:
+def find_images(
+    experiment: Experiment, parts: Sequence[str] = READING_ORDER
+) -> dict[str, Listing | None]:
     """Return the images of parts whose sources are data sets or folders; None for others.
 
     Nothing is decoded, so that what is missing is known before the work.
@@ -104,7 +106,7 @@ def load_task(
     """
     table = experiment.task
     images = find_images(experiment) if images is None else images
-    samples: dict[str, Samples | None] = dict.fromkeys(PARTS)
+    samples: dict[str, Samples | None] = dict.fromkeys(READING_ORDER)
     sources = _sources(experiment, tuple(images))
     if "confirmation" in images:
         sources["confirmation"] = table.validation
@@ -116,7 +118,7 @@ def load_task(
         if isinstance(event, Message):
             once.add(event)
 
-    for part in (part for part in PARTS if part in images):
+    for part in (part for part in READING_ORDER if part in images):
         source = sources[part]
         with _located(part, source):
             if part == "confirmation" and images[part] is None:  # read with validation's
@@ -130,7 +132,7 @@ def load_task(
                 LABELLED[table.kind](validation=first, training=read, classes=table.classes)
         samples[part] = read
         listener(Advanced(len(read), len(read), part))
-    for sentence in overlaps({part: its for part in TOLD if (its := samples[part])}):
+    for sentence in overlaps({part: its for part in COMPARING_ORDER if (its := samples[part])}):
         tell(Message(sentence, warning=True))
     if table.kind == "agreement" and models is None:
         models = load_models(experiment, listener=listener)
@@ -177,7 +179,7 @@ def _sources(experiment: Experiment, parts: Sequence[str]) -> dict[str, SamplesT
     limit, count = task.validation.limit, task.confirmation
     if limit is not None and count is not None and "confirmation" in parts:
         found["validation"] = task.validation.model_copy(update={"limit": limit + count})
-    return {part: table for part in PARTS if part in parts and (table := found.get(part))}
+    return {part: table for part in READING_ORDER if part in parts and (table := found.get(part))}
 
 
 def _listed_apart(

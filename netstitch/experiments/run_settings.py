@@ -120,7 +120,7 @@ class RefineTable(RefineSettings, _OfRun):
     views: Views = Field(default=AS_THEY_ARE, exclude=True)
     """Those of the task, which are no key."""
     enabled: bool = True
-    """Whether to refine."""
+    """Refine the stitches."""
 
 
 class ExitsTable(ExitSettings, _OfRun):

@@ -31,7 +31,7 @@ class SamplesTable(Settings):
     year: int | None = None
     """The year of 'voc': 2012, or 2007."""
     boxes: bool = False
-    """Whether, of 'imagenet', only images with bounding boxes count."""
+    """Take only images with bounding boxes, of 'imagenet'."""
     limit: Positive | None = None
     """Keep this many: as 'selection' says, of a Dataset the first ones; by default all."""
     selection: Selection = "evenly"

@@ -48,7 +48,7 @@ def staged_model(
     [start] = given(staged.stages[0])
     models = stage_models(staged, weights, example, translate)
     first = models[0]
-    joined = _Joined(staged, models, weights)
+    joined = _StagedModel(staged, models, weights)
     whole = joined.level(0, {start: names[0]}, names[1])
     answer = joined.made(0, staged.ends[0][0])
     thresholds = weights[THRESHOLD].cpu().numpy()
@@ -135,7 +135,7 @@ class _Level:
         return name
 
 
-class _Joined:
+class _StagedModel:
     """The models of stages as one, under names that are there once, with the decisions between."""
 
     def __init__(

@@ -65,11 +65,10 @@ class TrainingCheckpoint:
 
     @contextmanager
     def reading(self, model: type[Model]) -> Iterator[tuple[Model, Tensors]]:
-        """Give the document and the tensors, while they are put in their places.
+        """Yield document and tensors; errors raised in the `with` body count as a damaged file.
 
         Raises:
-            StorageError: The file is damaged, also where what is done with its content fails, or
-                it is of another training.
+            StorageError: The file is damaged, or of another training.
         """
         try:
             tensors, header = read_tensors(self.path)

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from netstitch.files.documents import Count, Seconds, Share
 from netstitch.fitting.fit_report import Setting, StitchReport
 from netstitch.stitching.exit import Exit
-from netstitch.text import amount, counted
+from netstitch.text import counted, short_number
 
 Fate = Literal["kept", "dominated", "unsupported"]
 """The fate of an exit: it is kept; or a cheaper one of its network is as good on held-out
@@ -92,7 +92,11 @@ class ExitReport(StitchReport):
             rows.append(
                 (
                     *(str(one.network), one.point, str(len(one.points))),
-                    *(amount(row.multiply_adds), f"{row.nats:.4f}", f"{100 * row.agreement:.1f} %"),
+                    *(
+                        short_number(row.multiply_adds),
+                        f"{row.nats:.4f}",
+                        f"{100 * row.agreement:.1f} %",
+                    ),
                     row.fate,
                 )
             )

@@ -16,7 +16,7 @@ from netstitch.networks.graph import INPUT, Graph, Node, Ref
 from netstitch.networks.interpreter import Interpreter, make_interpreter
 from netstitch.stitching.exit_graph import (
     ExitOutput,
-    Place,
+    PointRef,
     add_beginnings,
     add_features,
     point_features,
@@ -70,21 +70,21 @@ class ExitSamples:
         whole: Whether all that were given are among them.
     """
 
-    features: Mapping[Place, Tensor]
+    features: Mapping[PointRef, Tensor]
     targets: Tensor
     held: Tensor
     samples: int
     held_out: int
     whole: bool
 
-    def joined(self, places: Sequence[Place]) -> Tensor:
+    def joined(self, places: Sequence[PointRef]) -> Tensor:
         """Return (rows, features) of several points, one behind the other."""
         return torch.cat([self.features[place] for place in places], 1)
 
 
 def read_samples(
     teacher: EnsembleTeacher,
-    places: Sequence[Place],
+    places: Sequence[PointRef],
     batches: Iterable[Batch],
     *,
     holdout: float,
@@ -92,7 +92,7 @@ def read_samples(
     memory_budget: int,
     pool: Executor,
     workers: int,
-    report: Callable[[int], None],
+    progress: Callable[[int], None],
 ) -> ExitSamples:
     """Run the basis networks once on each batch, and return the features of points.
 
@@ -105,7 +105,7 @@ def read_samples(
         memory_budget: Bytes of features; samples beyond are not read.
         pool: Runs `workers` parts of batches side by side.
         workers: See `pool`.
-        report: Called with the number of each batch that was read.
+        progress: Called with the number of each batch that was read.
 
     Raises:
         FittingError: Features or outputs are not finite.
@@ -130,7 +130,7 @@ def read_samples(
             mask[chosen] = True
             held.append(mask.repeat_interleave(reader.rows))
             count, held_out = count + taken, held_out + len(chosen)
-            report(number)
+            progress(number)
             if not whole:
                 break
     if not kept:
@@ -153,7 +153,9 @@ def _parts(
 class _NetworkRunner:
     """Runs the networks on inputs; rows: how many each sample has."""
 
-    def __init__(self, teacher: EnsembleTeacher, places: Sequence[Place], positions: int) -> None:
+    def __init__(
+        self, teacher: EnsembleTeacher, places: Sequence[PointRef], positions: int
+    ) -> None:
         self._teacher, self._places = teacher, places
         maps = teacher.output.of_maps
         self.rows = positions if maps else 1
@@ -211,7 +213,7 @@ class _NetworkRunner:
 
 
 def _features_graph(
-    teacher: EnsembleTeacher, places: Sequence[Place]
+    teacher: EnsembleTeacher, places: Sequence[PointRef]
 ) -> tuple[Graph, list[tuple[str, ...]]]:
     """Return a graph of features and outputs, and the names of each point's, the outputs' last."""
     structure, output = teacher.structure, teacher.output

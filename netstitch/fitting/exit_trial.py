@@ -17,7 +17,7 @@ COARSE = 1e-2
 """Tolerance with which strengths are compared."""
 
 
-class Trial:
+class ExitTrial:
     """An exit with the strength that is best for it, and about the classifier of that strength.
 
     Args:

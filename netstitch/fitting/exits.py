@@ -17,7 +17,7 @@ from netstitch.events import Advanced, Listener, ignore
 from netstitch.fitting.exit_points import ExitPoint, exit_points
 from netstitch.fitting.exit_report import ExitFit, ExitReport, Fate
 from netstitch.fitting.exit_samples import EnsembleTeacher, ExitSamples, read_samples
-from netstitch.fitting.exit_trial import FIRST, STRENGTHS, Trial
+from netstitch.fitting.exit_trial import FIRST, STRENGTHS, ExitTrial
 from netstitch.fitting.feature_stream import Batch, check_samples, count_batches
 from netstitch.fitting.fit_settings import ExitSettings
 from netstitch.fitting.softmax_regression import (
@@ -41,7 +41,7 @@ class FittedExits:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _FittedExit:
     """An exit with its classifier of all samples, and how good it is on those held out."""
 
     exit: Exit
@@ -87,10 +87,10 @@ def fit_exits(
             memory_budget=settings.memory_budget,
             pool=pool,
             workers=cores if on_cpu else 1,
-            report=lambda done: listener(Advanced(done, total, "reading features for exits")),
+            progress=lambda done: listener(Advanced(done, total, "reading features for exits")),
         )
     check_samples(samples.samples - samples.held_out, samples.held_out, settings.holdout)
-    found: list[_Found] = []
+    found: list[_FittedExit] = []
     with batch_workers(min(cores, _most_at_once(samples, points, settings.memory_budget))) as pool:
         for one in pool.map(partial(_fit, samples), points):
             found.append(one)
@@ -109,25 +109,25 @@ def _most_at_once(samples: ExitSamples, points: Sequence[ExitPoint], memory: int
     return max(1, memory // working_bytes(count, max(widths, default=1), classes))
 
 
-def _fit(samples: ExitSamples, point: ExitPoint) -> _Found:
+def _fit(samples: ExitSamples, point: ExitPoint) -> _FittedExit:
     """Return the exit of a point: of its own features, or of those so far where that is better."""
-    best = Trial(samples, point.own, FIRST)
+    best = ExitTrial(samples, point.own, FIRST)
     if len(point.so_far.points) > 1:
         # More features take more of a penalty.
-        other = Trial(samples, point.so_far, max(0, best.strength - 1), best.classifier)
+        other = ExitTrial(samples, point.so_far, max(0, best.strength - 1), best.classifier)
         if other.nats < best.nats:
             best = other
     nats, agreement = best.finish()
     features = samples.joined([(best.exit.network, name) for name in best.exit.points])
     strength = STRENGTHS[best.strength]
     whole = Regression(features, samples.targets).solve(strength, best.classifier)
-    return _Found(best.exit, whole, nats, agreement, strength)
+    return _FittedExit(best.exit, whole, nats, agreement, strength)
 
 
 def _selected(
     teacher: EnsembleTeacher,
     samples: ExitSamples,
-    found: list[_Found],
+    found: list[_FittedExit],
     settings: ExitSettings,
     begin: float,
 ) -> FittedExits:

@@ -147,8 +147,8 @@ def solve_all(
     del groups_of_all  # each pass lets its groups go, and with them their moments
     counts: list[tuple[int, int]] = []
     for number, groups in enumerate(passes, start=1):
-        report = _batch_counter(progress, batches, number, len(passes))
-        count = _gather(groups, stitches, features, batches, settings, report)
+        counter = _batch_counter(progress, batches, number, len(passes))
+        count = _gather(groups, stitches, features, batches, settings, counter)
         if counts and count != counts[0]:
             raise FittingError(
                 f"the batches held {sum(counts[0])} samples in the first pass and {sum(count)} "
@@ -203,7 +203,7 @@ def _gather(
     features: Features,
     batches: Iterable[Batch],
     settings: LeastSquaresSettings,
-    report: Callable[[int], None],
+    progress: Callable[[int], None],
 ) -> tuple[int, int]:
     """Gather each group's moments, and count the samples: those fitted on, and those held out."""
     own = [stitches[i] for group in groups for i in group.members.values()]
@@ -218,7 +218,7 @@ def _gather(
             del found  # before the next ones are read
             fitted += len(train)
             held_out += len(held)
-        report(number)
+        progress(number)
     return fitted, held_out
 
 

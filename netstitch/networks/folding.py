@@ -24,7 +24,7 @@ LAYERS = {
     "aten.conv3d.default": 5,
     "aten.conv3d.padding": 5,
 }
-"""Layers that may carry a norm, and the dimensions of outputs whose axis 1 is the layer's own."""
+"""Layers that may carry a norm, and the dimensions of outputs whose axis 1 is that of channels."""
 
 
 def fold(graph: Graph, weights: Mapping[str, Tensor]) -> tuple[Graph, dict[str, Tensor]]:
@@ -64,7 +64,7 @@ def carrier(graph: Graph, norm: Node) -> Node | None:
 
 
 def has_statistics(graph: Graph, norm: Node) -> bool:
-    """Return whether a batch norm takes its statistics, and all else, from weights."""
+    """Return whether a batch norm uses stored statistics and parameters, in evaluation mode."""
     parameters = norm.args[1:5]
     if norm.args[5] is not False or not all(parameters[2:]):
         return False

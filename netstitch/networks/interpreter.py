@@ -124,7 +124,7 @@ def make_interpreter(
     weights: Mapping[str, Tensor],
     *,
     results: Collection[str] | None = None,
-    overwriting: bool = False,
+    in_place: bool = False,
     functions: Mapping[str, Callable[..., Any]] = MappingProxyType({}),
 ) -> Interpreter:
     """Return an interpreter of all nodes of a graph.
@@ -133,7 +133,7 @@ def make_interpreter(
         graph: Its INPUT nodes are the inputs.
         weights: By key, in aligned memory.
         results: Names of the nodes to return; by default the graph's outputs.
-        overwriting: Whether operations may write into the memory of values that nothing reads any
+        in_place: Whether operations may write into the memory of values that nothing reads any
             more.
         functions: What to call in the place of a node's own operation, by the node's name.
     """
@@ -145,7 +145,7 @@ def make_interpreter(
     values = {name: Register(index) for name, index in registers.items()} | own
     names = [name for _, name in graph.outputs] if results is None else results
     returned = tuple([registers[name] for name in names])
-    ways = overwrites(graph, registers) if overwriting else {}
+    ways = overwrites(graph, registers) if in_place else {}
     instructions: list[Instruction] = []
     freed = set(returned)
     for node in reversed(steps):

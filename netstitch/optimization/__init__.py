@@ -24,7 +24,7 @@ from netstitch.optimization.operators.initialisation import (
 )
 from netstitch.optimization.problem import Evaluation, Genotype, Objective, Problem, Solution, State
 from netstitch.optimization.rejection import RejectionRule
-from netstitch.optimization.run_search import prepare_search, run_search
+from netstitch.optimization.run_search import SearchStart, prepare_search, run_search
 from netstitch.optimization.search_result import Moment, Progress, SearchResult, Stopped
 from netstitch.optimization.search_settings import SearchSettings
 from netstitch.optimization.search_state import load_state, save_state
@@ -51,6 +51,7 @@ __all__ = [
     "RejectionRule",
     "SearchResult",
     "SearchSettings",
+    "SearchStart",
     "SerialExecutor",
     "Setup",
     "SimulatedExecutor",

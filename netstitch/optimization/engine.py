@@ -120,7 +120,7 @@ class Engine:
             self._take(self._inbox.next)
 
     def _take_rest(self) -> None:
-        """After an early end, work in what has arrived, but for what must be done whole.
+        """Work in what has arrived after an early end, but for what must be done whole.
 
         An interrupted search goes on as if it had not been, so from the first such one on all
         waits. Where the time is up such a one is given up, and stays under way like others.

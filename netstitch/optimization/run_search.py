@@ -1,6 +1,7 @@
 """One call that puts a search together and runs it."""
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TypedDict, Unpack
 
@@ -19,16 +20,29 @@ from netstitch.optimization.rejection import RejectionRule
 from netstitch.optimization.rising_threshold import rising_threshold
 from netstitch.optimization.search_result import Progress, SearchResult
 from netstitch.optimization.search_settings import SearchSettings
-from netstitch.optimization.search_state import as_plain
+from netstitch.optimization.search_state import json_ready
+
+
+@dataclass(frozen=True, eq=False)
+class SearchStart:
+    """The genotypes that a search begins with, and how the others of its first slots are drawn.
+
+    Attributes:
+        initial: Genotypes that the first slots start from, such as the reference networks.
+        head_start: Genotypes that are evaluated before the first population, behind the initial
+            ones; up to half of it then starts from the best of both. Random search has none.
+        initialisation: The distribution of the other first genotypes.
+    """
+
+    initial: InitialGenotypes = ()
+    head_start: HeadStart | None = None
+    initialisation: Initialisation | None = None
 
 
 class RunSearchKeywords(TypedDict, total=False):
-    """Keywords of `run_search`, as described there."""
+    """Further keywords of `run_search`, as described there."""
 
     seed: int
-    initial: InitialGenotypes
-    head_start: HeadStart | None
-    initialisation: Initialisation | None
     rejection: RejectionRule | None
     reference_point: ReferencePointOf | None
     on_evaluation: Callable[[Evaluation], None] | None
@@ -39,6 +53,10 @@ def run_search(
     problem: Problem,
     executor: Executor,
     settings: SearchSettings,
+    *,
+    initial: InitialGenotypes = (),
+    head_start: HeadStart | None = None,
+    initialisation: Initialisation | None = None,
     **options: Unpack[RunSearchKeywords],
 ) -> SearchResult:
     """Search a problem with one of ALGORITHMS or another (the paper's section 5).
@@ -55,13 +73,12 @@ def run_search(
         problem: What is searched.
         executor: Evaluates genotypes.
         settings: What the search is asked to do.
-        **options: `seed`: of all that is drawn, 1 by default. `initial`: genotypes that the first
-            slots start from, such as the reference networks. `head_start`: genotypes that are
-            evaluated before the first population, behind the initial ones; up to half of it then
-            starts from the best of both; random search has none. `initialisation`: how the
-            other first genotypes are drawn. `rejection`: lets evaluations stop early where their
-            outcome is certain, which changes nothing of what is found, or in a race, where they
-            are not likely to be on the front; those of "ga", "gomea",
+        initial: Genotypes that the first slots start from; see `SearchStart`, here and below.
+        head_start: Genotypes that are evaluated before the first population.
+        initialisation: The distribution of the other first genotypes.
+        **options: `seed`: of all that is drawn, 1 by default. `rejection`: lets evaluations stop
+            early where their outcome is certain, which changes nothing of what is found, or in a
+            race, where they are not likely to be on the front; those of "ga", "gomea",
             "lk-gomea", "surrogate" and "random" may, others learn from every value.
             `reference_point`: see `Setup`; only "surrogate" asks. `on_evaluation`: called with
             every distinct evaluation before the algorithm learns of it. `on_progress`: called
@@ -70,7 +87,8 @@ def run_search(
     Raises:
         SearchError: On bad input before anything is evaluated, and when all evaluations fail.
     """
-    return prepare_search(problem, executor, settings, **options).run()
+    start = SearchStart(initial, head_start, initialisation)
+    return prepare_search(problem, executor, settings, start=start, **options).run()
 
 
 def prepare_search(
@@ -78,10 +96,8 @@ def prepare_search(
     executor: Executor,
     settings: SearchSettings,
     *,
+    start: SearchStart | None = None,
     seed: int = 1,
-    initial: InitialGenotypes = (),
-    head_start: HeadStart | None = None,
-    initialisation: Initialisation | None = None,
     rejection: RejectionRule | None = None,
     reference_point: ReferencePointOf | None = None,
     on_evaluation: Callable[[Evaluation], None] | None = None,
@@ -93,11 +109,12 @@ def prepare_search(
         search.restore(load_state(file))    # to go on from what `save_state` wrote
         result = search.run()               # `keep` may call save_state(file, search.state())
 
-    Arguments and errors are those of `run_search`.
+    Arguments and errors are those of `run_search`, with the genotypes it begins with in one.
     """
-    initialisation = initialisation or Initialisation()
+    start = start or SearchStart()
+    initialisation = start.initialisation or Initialisation()
     initialisation.check(problem)
-    genotypes = [problem.checked(genotype) for genotype in initial]
+    genotypes = [problem.checked(genotype) for genotype in start.initial]
     if len(genotypes) > settings.size:
         raise SearchError(
             f"{len(genotypes)} initial genotypes for a population of {settings.size}: "
@@ -137,6 +154,7 @@ def prepare_search(
     }
     engine: Engine  # which is there by the time that anything is proposed
     build = partial(built, settings.algorithm, settings=settings.settings)
+    head_start = start.head_start
     if head_start is None or not entry(settings.algorithm).takes_head_start:
         algorithm = build(setup)
     else:
@@ -151,7 +169,7 @@ def prepare_search(
         algorithm,
         executor,
         settings,
-        config=as_plain(config),
+        config=json_ready(config),
         rejection=rejection,
         on_evaluation=on_evaluation,
         on_progress=on_progress,

@@ -16,7 +16,7 @@ MOMENTS = 100
 """The number of moments that a budget of evaluations is divided into."""
 
 Stopped = Literal["budget", "time", "patience", "converged", "interrupted"]
-"""Why a search ended; "patience": proposals in a row brought nothing that was not known."""
+"""The reason why a search ended; "patience": proposals in a row brought nothing new."""
 REASONS: Mapping[Stopped, str] = {
     "budget": "its budget was spent",
     "time": "its time was up",
@@ -24,7 +24,7 @@ REASONS: Mapping[Stopped, str] = {
     "converged": "it converged",
     "interrupted": "it was interrupted",
 }
-"""Why a search ended, as it is told."""
+"""The same reasons in words."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,7 @@ class SearchSettings(Settings):
     """Budget of time; by default none; of two budgets the stricter counts. Evaluations that would
     take more than a twentieth longer are given up."""
     count_skipped: bool = True
-    """Whether proposals that are known already count towards the budget."""
+    """Count proposals that are known already towards the budget."""
     population: int | Literal["sweep"] = Field(
         default=64,
         description="Genotypes that are improved side by side; 'sweep' for a search "
@@ -67,8 +67,8 @@ class SearchSettings(Settings):
     'following' the best values seen, or 'frozen' whenever weights are assigned, as in the authors'
     code, where all that lies beyond it counts the same."""
     convergence: Convergence = "active"
-    """What 'lk-gomea' compares to see that neighbourhoods converged: what is 'active' in genotypes,
-    or whole 'genotypes', though inactive values drift for ever."""
+    """The values that 'lk-gomea' compares to see that neighbourhoods converged: those 'active' in
+    genotypes, or whole 'genotypes', though inactive values drift for ever."""
     patience: int | None = Field(default=None, ge=1)
     """Proposals in a row without a new solution after which the search ends, since a small space
     cannot spend its budget; by default 10,000 or 100 for each of the population, whichever is

@@ -131,14 +131,14 @@ def _decoded(value: Any, arrays: Sequence[npt.NDArray[Any]]) -> Any:
     return {name: _decoded(one, arrays) for name, one in value.items()}
 
 
-def as_plain(value: object) -> Any:
+def json_ready(value: object) -> Any:
     """Return the same with numbers of Python for NumPy's, and lists for tuples and arrays."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, Mapping):
-        return {key: as_plain(one) for key, one in value.items()}
+        return {key: json_ready(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [as_plain(one) for one in value]
+        return [json_ready(one) for one in value]
     return value
 
 

@@ -1,4 +1,4 @@
-"""Whose Python a run names: its own user's runs without a word, anybody else's is refused.
+"""Trust in the Python that a run names: its user's own runs without a word, others are refused.
 
 run.json names the Python files that give a run's samples and models. To go on, it is run again; so
 whoever opens a folder that came from elsewhere would run what its sender likes. Therefore a run is
@@ -186,7 +186,7 @@ def _strange(run: Path, again: str, what: str) -> NetstitchError:
 
 
 def _shown(one: Located) -> str:
-    """The file that would be run, or where none is there, the function."""
+    """Return the file that would be run, or where none is there, the function."""
     return next((str(file) for file in one.files if file.is_file()), one.name)
 
 

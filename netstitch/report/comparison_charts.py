@@ -41,9 +41,10 @@ def convergence_chart(comparison: Comparison) -> Chart:
 
 
 def group_stitches_chart(comparison: Comparison) -> Chart:
-    """Return potential and active stitches of what was evaluated (the paper's Figure 6).
+    """Chart, over the budget, the mean number of stitches set and of stitches active.
 
-    Each group has the mean of its runs, of those that evaluated something at that moment.
+    This is the paper's Figure 6. Each group has the mean of its runs, of those that evaluated
+    something at that moment.
     """
     series = []
     for index, group in enumerate(comparison.groups):
@@ -63,7 +64,7 @@ def group_stitches_chart(comparison: Comparison) -> Chart:
 
 
 def attainment_chart(comparison: Comparison, part: Split) -> Chart:
-    """Return what half of each group's runs attain; dotted, what one does and what all do.
+    """Return the median attainment surface of each group; dotted, its best and worst surface.
 
     Crosses are the reference networks; dashed is what half of all runs have without stitches.
     """
@@ -102,7 +103,7 @@ def attainment_chart(comparison: Comparison, part: Split) -> Chart:
 
 
 def _stitches(history: Sequence[HistoryRow], moments: np.ndarray) -> np.ndarray:
-    """Return (m, 2) means of the moments that those given lie in; NaN without evaluations."""
+    """Return (m, 2) mean stitches, set and active, at each evaluation count; NaN before any."""
     means = np.array([(row.nonzero, row.active) for row in history])
     means[~np.array(evaluated_some(history))] = np.nan
     return means[np.searchsorted([row.used for row in history], moments)]
@@ -113,9 +114,9 @@ def _counted(group: RunGroup) -> str:
 
 
 def _course(run: RunRecord, comparison: Comparison) -> tuple[int, np.ndarray, np.ndarray]:
-    """Return the length of the search that a run kept, where its hypervolume rose, and to what.
+    """Return the evaluations of a run's kept search, those where hypervolume rose, and its values.
 
-    What it was before it first rose, 0, comes first of the values.
+    The values begin with 0, that before the first evaluation.
     """
     stored, size = run.evaluations, run.kept_population
     if size is None:

@@ -11,7 +11,7 @@ from netstitch.report.point_table import Cell, cells_of, in_costs, on_samples, s
 from netstitch.stitching.sections import Composition, composition
 from netstitch.stitching.subnetwork_drawing import drawing, error_in_words
 from netstitch.stitching.wording import in_words, span_of
-from netstitch.text import amount, command, counted
+from netstitch.text import command, counted, short_number
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _parts(
         reads += [
             f"part {edge.source + 1} by stitch {edge.stitch} "
             f"({error_in_words(errors.get(edge.stitch))}, "
-            f"{amount(run.structure.board.stitches[edge.stitch].multiply_adds)})"
+            f"{short_number(run.structure.board.stitches[edge.stitch].multiply_adds)})"
             for edge in made.edges
             if edge.target == index
         ]
@@ -91,7 +91,7 @@ def _parts(
             {
                 "network": run.structure.names[part.network],
                 "modules": span_of(part.first, part.last),
-                "multiply_adds": amount(part.multiply_adds),
+                "multiply_adds": short_number(part.multiply_adds),
                 "reads": "; ".join(reads),
             }
         )

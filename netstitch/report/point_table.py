@@ -6,7 +6,7 @@ from netstitch.analysis import CascadePoint, Front, Interval
 from netstitch.analysis.front_choice import AnyPoint
 from netstitch.analysis.front_point import SPLITS, Split
 from netstitch.analysis.front_rows import difference_text
-from netstitch.text import amount
+from netstitch.text import short_number
 
 
 class Cell(NamedTuple):
@@ -40,7 +40,7 @@ def cells_of(front: Front, point: AnyPoint, words: str) -> list[Cell]:
         Cell(words),
         Cell(point.output),
         Cell(str(point.stitches), point.stitches),
-        Cell(amount(point.cost), point.cost),
+        Cell(short_number(point.cost), point.cost),
         _number(share, "{:.0%}"),
     ]
     if _staged(front):
@@ -70,7 +70,7 @@ def share_of(front: Front, cost: float) -> float | None:
 
 def in_costs(front: Front, cost: float) -> str:
     """Return a cost in words, with its share of the ensemble's."""
-    share, told = share_of(front, cost), f"{amount(cost)} {front.unit}"
+    share, told = share_of(front, cost), f"{short_number(cost)} {front.unit}"
     return told if share is None else f"{told} ({share:.0%} of the ensemble's)"
 
 

@@ -131,7 +131,7 @@ def reliability_chart(front: Front, part: Split) -> Chart:
     others = [point for point in front.references if point is not front.ensemble]
     ensemble = [] if front.ensemble is None else [front.ensemble]
     first = [*others[:SHOWN], *ensemble, *some[:1]]
-    series = [Series("as often as it says", (0, 1), (0, 1), look="guide")]
+    series = [Series("as often as it says", (0, 1), (0, 1), emphasis="guide")]
     for index, point in enumerate((*first, *others[SHOWN:], *some[1:])):
         calibration = point.calibration.get(part)
         if calibration is None or not calibration.diagram:
@@ -168,7 +168,7 @@ def marks_of(
     name: str,
     points: Sequence[FrontPoint],
     value_of: Callable[[FrontPoint], float | None],
-    look: Literal["plain", "reference"] = "plain",
+    emphasis: Literal["plain", "reference"] = "plain",
 ) -> Series:
     """Return a mark against cost for each network that has the measure."""
     known = [(point, value) for point in points if (value := value_of(point)) is not None]
@@ -177,6 +177,6 @@ def marks_of(
         [point.cost for point, _ in known],
         [value for _, value in known],
         "marks",
-        look=look,
+        emphasis=emphasis,
         hover=[point.label for point, _ in known],
     )

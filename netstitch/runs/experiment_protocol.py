@@ -19,12 +19,12 @@ COMPARED = "compared"
 
 
 def run_protocol(
-    asked: Experiment, folder: Path, listener: Listener, *, sweep: bool, seeds: int | None
+    experiment: Experiment, folder: Path, listener: Listener, *, sweep: bool, seeds: int | None
 ) -> Concluded:
     """Carry out what the table protocol of an experiment says.
 
     Args:
-        asked: The experiment.
+        experiment: The experiment.
         folder: A new one, or that of a protocol to go on with.
         listener: Told what happens.
         sweep: Whether population sizes are tried; else those of the table, or of the table search,
@@ -32,11 +32,11 @@ def run_protocol(
         seeds: Runs of each algorithm, instead of the table's; they are numbered from the
             experiment's seed on, and sweeps have one SWEEP_OFFSET behind it.
     """
-    table = asked.protocol
+    table = experiment.protocol
     count = table.seeds if seeds is None else seeds
     if count < 1:
         raise SearchError(f"{count} runs of each algorithm: give 1 or more")
-    fixed = asked.search.population
+    fixed = experiment.search.population
     populations: dict[str, int | None] = {}
     for algorithm in table.chosen:
         own = table.populations.get(algorithm, None if fixed == "sweep" else fixed)
@@ -53,23 +53,23 @@ def run_protocol(
             "population": population,
             "settings": {},
         }
-        if algorithm == asked.search.algorithm:
-            chosen["settings"] = asked.search.settings
-        return override(asked, seed=seed, search=chosen)
+        if algorithm == experiment.search.algorithm:
+            chosen["settings"] = experiment.search.settings
+        return override(experiment, seed=seed, search=chosen)
 
     for algorithm, size in populations.items():  # what cannot be run is known before the work
-        settings_for(algorithm, size or SWEEP, asked.seed).check()
+        settings_for(algorithm, size or SWEEP, experiment.seed).check()
     listener(StageBegan("read"))
-    models, task = load_experiment(asked, listener)
-    seeds_of_runs = tuple(range(asked.seed, asked.seed + count))
+    models, task = load_experiment(experiment, listener)
+    seeds_of_runs = tuple(range(experiment.seed, experiment.seed + count))
     return carry_out_protocol(
-        Protocol(populations, seeds_of_runs, asked.seed + SWEEP_OFFSET, table.accuracy),
+        Protocol(populations, seeds_of_runs, experiment.seed + SWEEP_OFFSET, table.accuracy),
         settings_for,
         models,
         task,
         folder,
         listener,
-        name=asked.name,
+        name=experiment.name,
     )
 
 

@@ -33,7 +33,7 @@ from netstitch.events import Listener, Message, StageBegan
 from netstitch.experiments import RunSettings
 from netstitch.files.documents import WORST, Document, read_as
 from netstitch.files.folders import check_new, write_json, write_text
-from netstitch.optimization.search_state import as_plain
+from netstitch.optimization.search_state import json_ready
 from netstitch.records import read_document
 from netstitch.records.run_folder import RUN_FILE, differing, make_folder
 from netstitch.runs.recorded_run import FinishedRun, open_run
@@ -204,7 +204,7 @@ def carry_out_protocol(
 
 def _claim(folder: Path, protocol: Protocol, settings: RunSettings) -> None:
     """Note what the folder is for, or see that it is for this."""
-    config, plan = settings.config, as_plain(asdict(protocol))
+    config, plan = settings.config, json_ready(asdict(protocol))
     path = folder / DOCUMENT
     if path.exists():
         before = read_as(path, FORMAT, ProtocolDocument)

@@ -49,17 +49,17 @@ def greedy_outputs(
         task: Has the validation samples.
         averaging: How ensembles are formed, by default as the task says.
         objective: The score, "accuracy" or "cross-entropy".
-        cost: That of a set is the sum of its networks'.
+        cost: The cost of one network; a set costs the sum.
         progress: Called with how many sets were scored.
     """
     rule = averaging or Averaging(task.ensemble)
-    alone = _unstitched(networks, rule)
-    scored = scored_by(objective, alone, task)
-    costs = [float(cost.of(alone, one)) for one in alone.references().values()]
-    outputs, labels = _outputs(alone, task)
+    unstitched = _unstitched(networks, rule)
+    scored = scored_by(objective, unstitched, task)
+    costs = [float(cost.of(unstitched, one)) for one in unstitched.references().values()]
+    outputs, labels = _outputs(unstitched, task)
 
     def score(mean: Tensor) -> float:
-        return scored.accuracy(_shown(alone, task, mean), labels)
+        return scored.accuracy(_as_network_output(unstitched, task, mean), labels)
 
     weights = rule.shares(range(len(networks)))
     return greedy_sets(outputs, costs, score, rule=rule.rule, weights=weights, progress=progress)
@@ -73,48 +73,50 @@ def fitted_weights(networks: Sequence[Network], task: Task) -> tuple[float, ...]
     Raises:
         SearchError: The task has no cross-entropy, or the networks put out probabilities.
     """
-    alone = _unstitched(networks, Averaging(task.ensemble))
-    nats, instead = task.cross_entropy, "give a list of weights, or 'equal'"
-    if nats is None:
+    unstitched = _unstitched(networks, Averaging(task.ensemble))
+    cross_entropy, instead = task.cross_entropy, "give a list of weights, or 'equal'"
+    if cross_entropy is None:
         raise SearchError(
             f"a {task.kind} has no cross_entropy, by which weights of networks are fitted: "
             f"{instead}"
         )
-    if alone.puts_out_probabilities(task.output):
+    if unstitched.puts_out_probabilities(task.output):
         raise SearchError(
             "weights of networks are fitted by the cross-entropy of logits, and the networks end "
             f"in probabilities: {instead}; or for each, {WAY_OUT}"
         )
-    outputs, labels = _outputs(alone, task)
+    outputs, labels = _outputs(unstitched, task)
 
     def mean_nats(mean: Tensor) -> Tensor:
-        return nats(_shown(alone, task, mean), labels).mean()
+        return cross_entropy(_as_network_output(unstitched, task, mean), labels).mean()
 
     return tuple(fit_ensemble_weights(outputs, mean_nats, task.ensemble))
 
 
 def _unstitched(networks: Sequence[Network], averaging: Averaging) -> Supernet:
-    """Return a supernet of the networks alone, each of which is an output."""
+    """Return a supernet of the networks without stitches, each of which is an output."""
     alone = [(index,) for index in range(len(networks))]
     return Supernet(networks, Matching((), 0, 0, "none"), averaging=averaging, outputs=alone)
 
 
-def _outputs(alone: Supernet, task: Task) -> tuple[list[Tensor], Tensor]:
+def _outputs(unstitched: Supernet, task: Task) -> tuple[list[Tensor], Tensor]:
     """Return each network's outputs (n, ...) for validation samples, and the labels."""
     samples = task.validation
-    most = max(1, HELD // (4 * len(alone.graphs) * prod(measured_shape(alone, task))))
+    most = max(1, HELD // (4 * len(unstitched.graphs) * prod(measured_shape(unstitched, task))))
     if len(samples) > most:
         order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))
         samples = samples.taken(order[:most].sort().values)
-    device = next(iter(alone.tensors().values()), torch.zeros(0)).device
+    device = next(iter(unstitched.tensors().values()), torch.zeros(0)).device
     workers = min(available_cores(), WORKERS) if device.type == "cpu" else 1
     form = NumericsConfig(channels_last=False, batch=BATCH, workers=workers)
-    evaluator = Evaluator(alone, task, samples, form, device=device)
-    found = evaluator.outputs_together(list(alone.references().values()))
+    evaluator = Evaluator(unstitched, task, samples, form, device=device)
+    found = evaluator.outputs_together(list(unstitched.references().values()))
     return [select(each, task.output) for each in found], samples.labels
 
 
-def _shown(alone: Supernet, task: Task, mean: Tensor) -> Tensor | dict[str, Tensor]:
+def _as_network_output(
+    unstitched: Supernet, task: Task, mean: Tensor
+) -> Tensor | dict[str, Tensor]:
     """Return a mean of outputs in the form of a network's output."""
-    key = measured_key(alone, task)
+    key = measured_key(unstitched, task)
     return mean if key is None else {key: mean}

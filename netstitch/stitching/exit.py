@@ -27,7 +27,10 @@ class Exit:
 
     def __post_init__(self) -> None:
         if type(self.network) is not int:
-            raise StitchingError(f"an exit is of network {self.network!r:.80}; expected its index")
+            raise StitchingError(
+                "an exit's network must be the index (int) of a basis network, "
+                f"got {self.network!r:.80}"
+            )
         if not isinstance(self.points, tuple) or not all(
             isinstance(point, str) for point in self.points
         ):
@@ -47,5 +50,5 @@ def exit_key(names: Sequence[str], one: Exit) -> str:
 
 
 def point_key(network: str, point: str) -> str:
-    """Return what is made of a point for exits, as the path of nodes and the prefix of weights."""
+    """Return the key under which an exit's nodes and weights at a point are stored."""
     return f"exits.{network}.{point if is_part(point) else f'{point}_'}"

@@ -21,7 +21,7 @@ from netstitch.text import did_you_mean
 
 Shape = tuple[Dimension, ...]
 Arguments = tuple[Argument, ...]
-Place = tuple[int, str]
+PointRef = tuple[int, str]
 """A point, by the index of its network and its name."""
 
 SMALLEST = 1e-8
@@ -150,7 +150,7 @@ def exits_graph(structure: Structure, output: ExitOutput, exits: Sequence[Exit])
     nodes = NodeList()
     places = [(one.network, point) for one in exits for point in one.points]
     made = add_beginnings(nodes, structure, places)
-    pooled: dict[Place, tuple[str, ...]] = {}
+    pooled: dict[PointRef, tuple[str, ...]] = {}
     ends = []
     for one in exits:
         features: list[str] = []
@@ -164,11 +164,11 @@ def exits_graph(structure: Structure, output: ExitOutput, exits: Sequence[Exit])
 
 
 def add_beginnings(
-    nodes: NodeList, structure: Structure, places: Sequence[Place]
-) -> dict[Place, str]:
+    nodes: NodeList, structure: Structure, places: Sequence[PointRef]
+) -> dict[PointRef, str]:
     """Add what computes some points, by network and name; return the names of its nodes by both."""
     nodes.append(input_node(structure.graphs[0]))
-    made: dict[Place, str] = {}
+    made: dict[PointRef, str] = {}
     for network, graph in enumerate(structure.graphs):
         needed = ancestors(graph, [point for owner, point in places if owner == network])
         for node in graph.nodes:
@@ -182,7 +182,7 @@ def add_beginnings(
 
 
 def add_features(
-    nodes: NodeList, structure: Structure, output: ExitOutput, place: Place, source: str
+    nodes: NodeList, structure: Structure, output: ExitOutput, place: PointRef, source: str
 ) -> tuple[str, ...]:
     """Add what exits read of a point, and return the names of the nodes.
 

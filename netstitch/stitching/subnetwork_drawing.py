@@ -8,7 +8,7 @@ from netstitch.stitching.reachability import Genotype
 from netstitch.stitching.sections import Composition, Section, composition
 from netstitch.stitching.structure import Structure
 from netstitch.stitching.wording import in_words, module_of, span_of
-from netstitch.text import amount, counted
+from netstitch.text import counted, short_number
 
 
 def drawing(
@@ -44,7 +44,7 @@ def subnetwork_html(
     words = in_words(made, structure.names)
     count = len(structure.active_stitches(genotype))
     heading = (
-        f"{words}: {amount(made.multiply_adds)} multiply-adds, "
+        f"{words}: {short_number(made.multiply_adds)} multiply-adds, "
         f"{counted(count, 'stitch', 'stitches')}"
     )
     # Text in the notebook's own colour, which may be a light one.
@@ -56,7 +56,7 @@ def subnetwork_html(
 
 
 def _bar(section: Section) -> Bar:
-    cost = amount(section.multiply_adds)
+    cost = short_number(section.multiply_adds)
     ends = dict.fromkeys((module_of(section.first), module_of(section.last)))
     told = f"{span_of(section.first, section.last)}: {cost} multiply-adds"
     return Bar(

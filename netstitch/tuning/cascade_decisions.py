@@ -49,7 +49,7 @@ def check_decisions(supernet: Supernet, cascade: Cascade) -> None:
 
 
 @threads(1)  # so that what is decided does not depend on the cores there are
-def shares_going_on(
+def continuation_shares(
     supernet: Supernet, rule: AnswerRule, cascade: Cascade, device: torch.device | str
 ) -> tuple[float, ...]:
     """Return, for each stage but the last, the share of the samples reaching it that goes on."""
@@ -61,7 +61,7 @@ def shares_going_on(
 
 
 @threads(1)  # so that what is decided does not depend on the cores there are
-def decided(
+def with_new_threshold(
     supernet: Supernet,
     rule: AnswerRule,
     done: Sequence[CascadeStage],
@@ -77,8 +77,11 @@ def decided(
         done: The stages before it, with their new thresholds.
         stage: The stage.
         share: The share of the validation samples reaching it that goes on; None for the last
-            stage. Where fewer than two reach it, its threshold stays.
+            stage.
         device: Where networks run.
+
+    Returns:
+        The stage with its new values; its threshold stays where fewer than two samples reach it.
 
     Raises:
         FittingError: All samples have one confidence.
@@ -114,14 +117,14 @@ def decided(
 
 
 @threads(1)  # so that what is decided does not depend on the cores there are
-def going_on(
+def continues(
     supernet: Supernet,
     rule: AnswerRule,
     done: Sequence[CascadeStage],
     samples: Samples,
     device: torch.device | str,
 ) -> Tensor:
-    """Return (n,) bool: which samples go on from the last of some stages."""
+    """Return (n,) bool: true for the samples that go on from the last of some stages."""
     stages = [make_stage(supernet, one.subnetwork) for one in done]
     found = []
     for _, outputs in _outputs(supernet, rule, stages, samples, device):
@@ -174,7 +177,7 @@ def _reaching(
 def _threshold(sure: Tensor, share: float, number: int, kind: Confidence) -> float:
     """Return the threshold that lets about this share of samples go on."""
     count = len(sure)
-    every = (np.arange(count) / count).tolist()  # all borders, since not each has a threshold
+    every = (np.arange(count) / count).tolist()  # ties leave some without a threshold
     found, leaving = thresholds_of(sure.float().numpy(), every)
     if not len(found):
         raise FittingError(

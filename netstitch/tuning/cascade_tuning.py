@@ -23,10 +23,10 @@ from netstitch.tasks import Task
 from netstitch.text import counted
 from netstitch.tuning.cascade_decisions import (
     check_decisions,
-    decided,
+    continuation_shares,
+    continues,
     distance,
-    going_on,
-    shares_going_on,
+    with_new_threshold,
 )
 from netstitch.tuning.distillation import Lesson
 from netstitch.tuning.distilling import distil, split_samples
@@ -114,7 +114,7 @@ def taught_cascade(
     check_decisions(supernet, cascade)
     keys = _keys_of_stages(supernet, cascade, settings.trained)
     training, held_out = split_samples(len(samples), settings)
-    shares = shares_going_on(supernet, rule, cascade, device)
+    shares = continuation_shares(supernet, rule, cascade, device)
     copy, reached = deepcopy(supernet), torch.ones(len(samples), dtype=torch.bool)
     done: list[CascadeStage] = []
     found: list[FineTuned] = []
@@ -139,9 +139,9 @@ def taught_cascade(
             give(copy, one.weights)
             found.append(one)
         share = shares[place] if place < len(shares) else None
-        done.append(decided(copy, rule, done, stage, share, device))
+        done.append(with_new_threshold(copy, rule, done, stage, share, device))
         if share is not None:
-            reached = going_on(copy, rule, done, samples, device)
+            reached = continues(copy, rule, done, samples, device)
     tuned, unseen = replace(cascade, stages=tuple(done)), samples.taken(held_out)
     before = distance(supernet, rule, cascade, teacher, unseen, device)
     after = distance(copy, rule, tuned, teacher, unseen, device)

@@ -30,7 +30,7 @@ RISEN, SLACK, OF_START = 2.0, 1e-3, 0.1
 """Training has diverged where the held-out loss is over RISEN times the least so far, and exceeds
 it by SLACK nats and by the share OF_START of the loss before training."""
 HALVINGS = 20
-"""How often the rate is halved at most."""
+"""The most times that the rate is halved."""
 BEST = "best/"
 """The prefix of the best state's tensors in a checkpoint."""
 

@@ -44,7 +44,7 @@ def test_each_run_has_the_boundary_of_its_own_front():
     validation, test = fronts_charts(runs)
     assert (validation.title, test.title) == ("Validation", "Test")
     lines = [one for one in test.series if one.kind == "steps"]
-    assert [(one.name, one.style, one.look) for one in lines] == [
+    assert [(one.name, one.style, one.emphasis) for one in lines] == [
         ("ga (1 run)", 0, "thin"),
         ("gomea (2 runs)", 1, "thin"),
         ("gomea (2 runs)", 1, "thin"),
@@ -54,10 +54,10 @@ def test_each_run_has_the_boundary_of_its_own_front():
         (3_000_000, 0.90), (6_000_000, 0.92), (right, 0.92),
     ]  # fmt: skip
     assert list(lines[1].x) == [4_000_000, right]
-    marks = [one for one in test.series if one.look == "faded"]
+    marks = [one for one in test.series if one.emphasis == "faded"]
     assert [len(one.x) for one in marks] == [2, 2, 1]  # what fell off is there too
     crosses = test.series[-1]
-    assert crosses.look == "reference"
+    assert crosses.emphasis == "reference"
     assert test.regions == tuple(zip(crosses.x, crosses.y, strict=True))
     assert test.y_range == validation.y_range
 
@@ -66,7 +66,7 @@ def test_plain_cascades_have_a_dashed_line_once():
     """Two runs of one supernet have the same; it counts the networks that went in too."""
     both = front_of_both()
     validation, _ = fronts_charts({"ga": [both, both], "gomea": [run((3_000_000, 0.91, 0.90))]})
-    lines = [one for one in validation.series if one.look == "dashed"]
+    lines = [one for one in validation.series if one.emphasis == "dashed"]
     assert [(one.name, one.kind, one.style) for one in lines] == [
         ("plain cascades with exits", "steps", 3)
     ]
@@ -74,7 +74,9 @@ def test_plain_cascades_have_a_dashed_line_once():
         (2_500_000, 0.925), (4_400_000, 0.927), (8_000_000, 0.929),
     ]  # fmt: skip
     assert validation.x.startswith("mean ")
-    assert not [one for one in fronts_charts({"ga": [front()]})[0].series if one.look == "dashed"]
+    assert not [
+        one for one in fronts_charts({"ga": [front()]})[0].series if one.emphasis == "dashed"
+    ]
 
 
 def test_fronts_of_runs_are_shaded_where_references_are_dominated(tmp_path):

@@ -29,7 +29,7 @@ def test_each_kind_has_a_line_and_marks_of_its_own() -> None:
     assert list(found["exits"]["marks"].x) == [900_000]
     assert list(found["cascades"]["steps"].x) == [1_400_000, 2_600_000, right]
     assert list(found["plain cascades"]["marks"].x) == [4_400_000]
-    assert found["plain cascades with exits"]["steps"].look == "dashed"
+    assert found["plain cascades with exits"]["steps"].emphasis == "dashed"
 
 
 def test_lines_of_what_a_user_has_anyway_count_in_the_networks_and_the_exits() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from netstitch.cascades.draft_search import search_drafts
 from netstitch.cascades.drafts import undominated
 from netstitch.cascades.extending import extended
-from netstitch.cascades.pairs import all_pairs, cut, with_means
+from netstitch.cascades.pairs import all_pairs, thresholded, with_means
 from netstitch.cascades.thresholds import thresholds_of
 
 FEW = settings(max_examples=15, deadline=None)
@@ -61,7 +61,7 @@ def test_no_pair_at_any_threshold_beats_what_is_kept(seed: int) -> None:
     table = random_table(4, 25, seed)
     front = all_pairs(table, range(4), range(4), none).drafts.undominated
     for first in range(4):
-        for threshold in cut(table.confidence[first]).thresholds.tolist():
+        for threshold in thresholded(table.confidence[first]).thresholds.tolist():
             for second in range(4):
                 if first != second:
                     cost, score = walked(table, (first, second), [threshold])

@@ -1,4 +1,4 @@
-"""Whose Python is run: one's own without a word, that of a folder from elsewhere only when told."""
+"""Python of one's own runs without a word, that of a folder from elsewhere only when told."""
 
 import json
 import shlex

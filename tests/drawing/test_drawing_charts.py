@@ -19,10 +19,10 @@ CHART = Chart(
     "cost",
     "accuracy",
     (
-        Series("front", [1e6, 4e6], [0.5, 0.9], "steps", look="boundary"),
+        Series("front", [1e6, 4e6], [0.5, 0.9], "steps", emphasis="boundary"),
         Series("found", [1e6], [0.5], "marks", hover=["P1\n<b> & more"], keys=["P1"]),
         Series("found", [4e6], [0.9], "marks", 1, hover=["P2\nwords"], keys=["P2"]),
-        Series("reference", [3e6], [0.6], "marks", look="reference", labels=["<small>"]),
+        Series("reference", [3e6], [0.6], "marks", emphasis="reference", labels=["<small>"]),
     ),
     x_range=(0, 5e6),
     y_range=(0.4, 1.0),

@@ -180,7 +180,7 @@ def prepared(*rows: tuple[str, str, tuple[Any, ...]], slots: int = 1) -> Interpr
     nodes = [Node(f"x{index}", INPUT, shape=SHAPE, dtype="float32") for index in range(slots)]
     nodes += [Node(name, f"aten.{op}", args, {}, SHAPE, "float32") for name, op, args in rows]
     graph = Graph(tuple(nodes), ((None, rows[-1][0]),))
-    return make_interpreter(graph, {}, overwriting=True)
+    return make_interpreter(graph, {}, in_place=True)
 
 
 def value(seed: int = 0) -> Tensor:

@@ -14,7 +14,7 @@ from torch.nn import functional
 from netstitch.errors import FittingError
 from netstitch.fitting.exit_samples import EnsembleTeacher, ExitSamples, read_samples
 from netstitch.stitching import Averaging
-from netstitch.stitching.exit_graph import SMALLEST, Place, exit_output
+from netstitch.stitching.exit_graph import SMALLEST, PointRef, exit_output
 from netstitch.supernet.supernet import Supernet
 
 INPUTS = torch.randn(20, 2, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
@@ -26,7 +26,7 @@ def teacher_of(supernet: Supernet, key: str | None = None) -> EnsembleTeacher:
 
 
 def read(
-    supernet: Supernet, places: Sequence[Place], batches: Any, workers: int = 1, **settings: Any
+    supernet: Supernet, places: Sequence[PointRef], batches: Any, workers: int = 1, **settings: Any
 ) -> ExitSamples:
     given = {"holdout": 0.2, "positions": 4, "memory_budget": 10**9} | settings
     with ThreadPoolExecutor(workers) as pool:
@@ -36,12 +36,12 @@ def read(
             batches,
             pool=pool,
             workers=workers,
-            report=lambda done: None,
+            progress=lambda done: None,
             **given,
         )
 
 
-def every_place(supernet: Supernet) -> list[Place]:
+def every_place(supernet: Supernet) -> list[PointRef]:
     return [(i, node.name) for i, graph in enumerate(supernet.graphs) for node in graph.points]
 
 

@@ -42,9 +42,9 @@ def test_order_among_kept_nodes_passes_through_the_others():
     assert order.below == (0b000, 0b000, 0b011)
 
 
-def test_covers_leave_out_what_is_implied():
+def test_predecessors_leave_out_what_is_implied():
     order = partial_order([0, 1, 2], [(0, 1), (1, 2), (0, 2)], [0, 1, 2])
-    assert order.covers() == [[], [0], [1]]
+    assert order.predecessors() == [[], [0], [1]]
 
 
 def test_a_part_keeps_the_order_through_what_is_left_out():
@@ -56,12 +56,12 @@ def test_a_part_keeps_the_order_through_what_is_left_out():
 def test_rearranging_moves_positions_only():
     order = partial_order([0, 1, 2, 3, 4, 5], DIAMOND, range(6)).part([0, 2, 4, 1, 3, 5])
     assert order.nodes == (0, 2, 4, 1, 3, 5)
-    assert order.covers() == [[], [0], [1], [0], [3], [2, 4]]
+    assert order.predecessors() == [[], [0], [1], [0], [3], [2, 4]]
 
 
 def test_a_band_of_width_one_is_linear_and_a_full_one_changes_nothing():
     order = partial_order([0, 1, 2, 3, 4, 5], DIAMOND, range(6))
-    assert order.banded(1).covers() == [[], [0], [1], [2], [3], [4]]
+    assert order.banded(1).predecessors() == [[], [0], [1], [2], [3], [4]]
     assert order.banded(6) == order
 
 

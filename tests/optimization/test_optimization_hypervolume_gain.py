@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netstitch.optimization.surrogate.hypervolume_gain import Floats, hypervolume_gains
+from netstitch.optimization.linear_surrogate.hypervolume_gain import Floats, hypervolume_gains
 
 coordinates = st.tuples(st.integers(-3, 12), st.integers(-3, 12))
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netstitch.optimization.surrogate.linear_model import LinearModel
+from netstitch.optimization.linear_surrogate.linear_model import LinearModel
 
 NOISE = 0.1
 

@@ -20,6 +20,7 @@ from netstitch.optimization import (
     Progress,
     SearchResult,
     SearchSettings,
+    SearchStart,
     SerialExecutor,
     Solution,
     State,
@@ -95,7 +96,9 @@ def test_a_search_goes_on_from_its_file_as_if_it_had_not_stopped(
     options: dict[str, Any] = {"capacity": capacity, "seed": seed, "threshold": threshold}
     if ahead:
         drawn = np.random.default_rng(seed).integers(PROBLEM.cardinalities, size=(ahead, 10))
-        options["head_start"] = HeadStart(list(drawn), 0.2)  # which ends after 30
+        options["start"] = SearchStart(
+            head_start=HeadStart(list(drawn), 0.2)
+        )  # which ends after 30
     whole = Told(algorithm, file, after, **options)
     result = whole.engine.run()
     if not file.exists():
@@ -207,13 +210,17 @@ def test_a_state_of_another_search_is_refused_with_the_difference(tmp_path: Path
     one = Told("ga", tmp_path / "state", 20)
     one.engine.run()
     state = load_state(tmp_path / "state")
+    ahead = HeadStart([[0] * 10])
     for more, difference in (
         ({"seed": 2}, "seed 1, not 2"),
         ({"population": 9}, "population 8, not 9"),
         ({"problem": lotz(10)}, r"cardinalities \[2, 3, 1, 4"),
         ({"threshold": 0.5}, r"threshold None, not 0.5"),
         ({"settings": {"ties_replace": True}}, r"settings \{\}, not \{'ties_replace': True\}"),
-        ({"head_start": HeadStart([[0] * 10])}, r"head_start None, not \[\[\[0, 0"),
+        (
+            {"start": SearchStart(head_start=ahead)},
+            r"head_start None, not \[\[\[0, 0",
+        ),
     ):
         with pytest.raises(SearchError, match=f"another search, with {difference}"):
             Told("ga", tmp_path / "state", **more).engine.restore(state)

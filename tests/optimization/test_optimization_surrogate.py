@@ -23,7 +23,7 @@ from netstitch.optimization import (
     run_search,
 )
 from netstitch.optimization.algorithms.surrogate import DRAWN, SurrogateSearch
-from netstitch.optimization.surrogate.linear_model import AT_ONCE, LinearModel
+from netstitch.optimization.linear_surrogate.linear_model import AT_ONCE, LinearModel
 
 LENGTH = 30
 LOSSES = np.random.default_rng(3).exponential(0.03, LENGTH)

@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netstitch.optimization import Genotype, Objective, Problem
-from netstitch.optimization.surrogate.value_features import EACH, MODE, OWN, SHARED, ValueFeatures
+from netstitch.optimization.linear_surrogate.value_features import (
+    EACH,
+    MODE,
+    OWN,
+    SHARED,
+    ValueFeatures,
+)
 
 OBJECTIVES = (Objective("a"), Objective("b"))
 

@@ -35,7 +35,7 @@ DOCUMENTS = {
     "supernet/networks/0/graph.json": (8, 1),
     "export/subnetwork.json": (8, 1),
 }
-"""Of how many edits the quick test and the slow one try one."""
+"""The number of edits of which the quick test, and the slow one, try one."""
 
 
 @pytest.fixture(scope="module")

@@ -145,7 +145,7 @@ def test_what_there_is_without_stitches_stands_beside_what_was_found(tmp_path: P
         column = head.index(f"plain cascades, {part}")
         assert (first[column], second[column]) == (f"{expected:.4f}", "")
         series = {one.name: one for one in attainment_chart(comparison, part).series}
-        assert series["plain cascades with exits"].look == "dashed"
+        assert series["plain cascades with exits"].emphasis == "dashed"
         assert attainment_chart(comparison, part).x.startswith("mean ")
     told = "Plain cascades, which need no stitches, have"
     assert f"{told} {expected:.4f} in the median." in answer(comparison)
@@ -282,8 +282,8 @@ def test_stitches_in_use_are_means_over_the_runs_that_evaluated_something(tmp_pa
         header = "used,evaluated,skipped,unchanged,elapsed,nonzero,active"
         (tmp_path / name / HISTORY_FILE).write_text("\n".join([header, *rows]) + "\n")
     potential, active = group_stitches_chart(read_runs([tmp_path / "one", tmp_path / "two"])).series
-    assert (potential.name, potential.look) == ("all runs, may be used", "dotted")
-    assert (active.name, active.look) == ("all runs, are used", "plain")
+    assert (potential.name, potential.emphasis) == ("all runs, may be used", "dotted")
+    assert (active.name, active.emphasis) == ("all runs, are used", "plain")
     assert potential.x == active.x == [1, 2, 3, 4]
     assert potential.y == [7, 7, 9, 9]
     assert active.y == [3, 3, 3, 3]
@@ -299,7 +299,7 @@ def test_surfaces_of_any_and_every_run_bound_that_of_half(tmp_path: Path) -> Non
         next(one for one in chart.series if one.name == name)
         for name in ("all runs (3 runs)", "all runs, any run", "all runs, every run")
     )
-    assert (half.look, best.look, worst.look) == ("plain", "dotted", "dotted")
+    assert (half.emphasis, best.emphasis, worst.emphasis) == ("plain", "dotted", "dotted")
     fronts = [places_of(run.front.points, "test") for run in comparison.groups[0].runs]
     for cost in sorted({cost for front in fronts for cost, _ in front}):
         reached = sorted(max([a for c, a in front if c <= cost], default=-1) for front in fronts)

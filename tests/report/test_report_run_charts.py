@@ -17,7 +17,7 @@ def test_reliability_shows_basis_networks_and_the_ensemble_apart() -> None:
     names = ["a", "b", "c", "d", "a+b", "a+c", "a+d", "b+c", "b+d", "c+d", "ensemble"]
     references = [point(name, name, index) for index, name in enumerate(names)]
     chart = reliability_chart(Front((), tuple(references)), "validation")
-    shown = [series for series in chart.series if series.shown and series.look != "guide"]
+    shown = [series for series in chart.series if series.shown and series.emphasis != "guide"]
     assert [series.name.split(",")[0] for series in shown] == ["a", "b", "c", "d", "ensemble"]
     assert len({series.colour("", "") for series in shown}) == 5
     assert len(chart.series) == 1 + len(names)

@@ -22,6 +22,7 @@ from netstitch.optimization import (
     RejectionRule,
     SearchResult,
     SearchSettings,
+    SearchStart,
     SerialExecutor,
     prepare_search,
 )
@@ -136,7 +137,7 @@ def search(
             replaying,
             SearchSettings(evaluations=120, seconds=seconds, algorithm="ga", population=SIZE),
             seed=1,
-            head_start=HeadStart(AHEAD[:ahead], share) if ahead else None,
+            start=SearchStart(head_start=HeadStart(AHEAD[:ahead], share) if ahead else None),
             on_evaluation=record.keep,
             on_progress=lambda progress: look(engine, record, progress),
             rejection=BOUNDING,

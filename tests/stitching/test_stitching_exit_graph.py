@@ -175,7 +175,7 @@ def test_a_point_may_have_the_name_of_an_attribute_of_modules() -> None:
 @pytest.mark.parametrize(
     "network, points, message",
     [
-        ("wide", ("relu",), "an exit is of network 'wide'; expected its index"),
+        ("wide", ("relu",), r"must be the index \(int\) of a basis network, got 'wide'"),
         (0, "relu", "an exit reads the points 'relu'; expected their names, as a tuple"),
         (0, [1], r"an exit reads the points \[1\]; expected their names"),
         (2, ("relu",), "an exit is of network 2; expected 0 to 1"),

@@ -15,13 +15,13 @@ from netstitch.networks.graph import BATCH, INPUT, Graph, Node, Ref
 
 PIXELS, CLASSES = 224, 1000
 RESNET = ((3, 64, 1), (8, 128, 2), (36, 256, 2), (3, 512, 2))
-"""Of each stage: blocks, channels within them, stride of the first."""
+"""Blocks of each stage, channels within them, stride of the first."""
 
 EFFICIENTNET = (
     *((2, 24, 3, 1, 1), (4, 32, 3, 2, 6), (4, 56, 5, 2, 6), (6, 112, 3, 2, 6)),
     *((6, 160, 5, 1, 6), (8, 272, 5, 2, 6), (2, 448, 3, 1, 6)),
 )
-"""Of each stage: blocks, channels, kernel, stride of the first, expansion."""
+"""Blocks of each stage, channels, kernel, stride of the first, expansion."""
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ def fused(
     folded, made = fold(graph, own)
     assert carried is None or folded.by_name[folded.outputs[0][1]].operation != BATCH_NORM
     laid_out = {path: _like(tensor, own.get(path)) for path, tensor in made.items()}
-    return make_interpreter(folded, laid_out, overwriting=True)
+    return make_interpreter(folded, laid_out, in_place=True)
 
 
 def _is_norm_of(node: Node, name: str) -> bool:

@@ -25,7 +25,7 @@ from netstitch.supernet.supernet import Supernet
 KeyedOutputs = dict[str | None, Tensor]
 """Tensors by output key."""
 
-_Form = tuple[int, int, int]
+_FusionKey = tuple[int, int, int]
 """A fragment, the slots whose norm it leaves out, as bits, and the norm that it carries."""
 
 
@@ -77,15 +77,15 @@ class Schedule:
         self._plain = (
             [] if fused else [make_interpreter(f.graph, weights) for f in self.fragments.every]
         )
-        self._forms: dict[_Form, Interpreter] = {}
+        self._fusions: dict[_FusionKey, Interpreter] = {}
 
     def plan(self, genotypes: Sequence[Genotype]) -> ExecutionPlan:
         """Return one plan for several subnetworks."""
         steps = find_steps(np.array(genotypes, dtype=np.int64), self._tables, self._fused)
         numbers = steps.fragments.tolist()
         if self._fused:
-            forms = zip(numbers, steps.left_out.tolist(), steps.carried.tolist(), strict=True)
-            interpreters = [self._forms.get(form) or self._fuse(form) for form in forms]
+            keys = zip(numbers, steps.left_out.tolist(), steps.carried.tolist(), strict=True)
+            interpreters = [self._fusions.get(key) or self._fuse(key) for key in keys]
         else:
             interpreters = [self._plain[number] for number in numbers]
         peaks = np.array([one.peak for one in interpreters], dtype=np.int64)
@@ -101,13 +101,13 @@ class Schedule:
             ),
         )
 
-    def _fuse(self, form: _Form) -> Interpreter:
+    def _fuse(self, key: _FusionKey) -> Interpreter:
         """Return the interpreter of a fragment in a form that was not needed so far."""
-        number, left_out, carried = form
+        number, left_out, carried = key
         norms = [n for n in self._norms if n.fragment == number and left_out >> n.slot & 1]
         norm = None if carried == NOTHING else self._norms[carried]
         made = fused(self.fragments.every[number], self._weights, norms, norm)
-        self._forms[form] = made
+        self._fusions[key] = made
         return made
 
 

@@ -34,7 +34,7 @@ Key = str
 Gradients = dict[int, tuple[Tensor, Tensor]]
 """Gradients of weight (outputs, inputs) and bias (outputs,) by stitch."""
 
-Passed = tuple[list[float], Gradients]
+LossesAndGradients = tuple[list[float], Gradients]
 """The losses of some subnetworks on a batch, not finite where one or its gradient is not, and the
 gradients, summed over the subnetworks whose loss is finite."""
 
@@ -222,7 +222,7 @@ def gradients_of(
     examples: Examples,
     *,
     micro: int,
-) -> Passed:
+) -> LossesAndGradients:
     """Return losses of subnetworks on a batch, and their gradients.
 
     More than `micro` images are run one part after the other, which bounds the memory.

@@ -19,7 +19,7 @@ from netstitch.files.folders import as_path
 from netstitch.fitting.feature_stream import ProgressCallback
 from netstitch.fitting.refinement.refine_report import CurvePoint, LossValue
 from netstitch.fitting.refinement.refine_training import SIDES, Training
-from netstitch.time_limits import OVERTIME, Pace
+from netstitch.time_limits import OVERTIME, Throughput
 
 CURVE_POINTS = 10
 """Times that the held-out curve is measured."""
@@ -97,7 +97,7 @@ class RefineLog:
         self.checkpoint, self.every = checkpoint, every
         self.clock, self.progress, self.listener = clock, progress, listener
         self.curve: list[CurvePoint] = []
-        self._pace, self._measuring = Pace(), 0.0
+        self._throughput, self._measuring = Throughput(), 0.0
         self._told: bool | None = None  # whether what was told is a warning
         self._begin = self._step_began = clock()
         if checkpoint is not None and checkpoint.exists():
@@ -131,7 +131,7 @@ class RefineLog:
         if self.seconds is None or self.training.step == 0:
             return False
         left = OVERTIME * self.seconds - self.elapsed
-        return self._of_time >= 1 or self._pace.fitting(left) == 0
+        return self._of_time >= 1 or self._throughput.fitting(left) == 0
 
     @property
     def _of_time(self) -> float:
@@ -152,7 +152,7 @@ class RefineLog:
                 strikes=training.strikes,
                 diverged=training.diverged,
                 curve=tuple(self.curve),
-                pace=tuple(self._pace.tasks),
+                pace=tuple(self._throughput.tasks),
                 measuring=self._measuring,
             )
             tensors = training_tensors(_named(training), training.optimizer)
@@ -175,7 +175,7 @@ class RefineLog:
                     training.write(stitch)
             self.curve = list(state.curve)
             self._begin = self.clock() - state.elapsed
-            self._pace, self._measuring = Pace(state.pace), state.measuring
+            self._throughput, self._measuring = Throughput(state.pace), state.measuring
 
     def begin(self) -> None:
         """Measure the curve's first point."""
@@ -186,7 +186,7 @@ class RefineLog:
 
     def after(self, loss: float) -> None:
         """Report a step and its loss, after measuring and saving where it is time to."""
-        self._pace.note(self.clock() - self._step_began)
+        self._throughput.note(self.clock() - self._step_began)
         self._measure()
         self._foresee()
         if self.clock() - self._saved >= self.every:
@@ -213,7 +213,7 @@ class RefineLog:
         It is told once, and once more where later there turn out to be few. What rests follows each
         step; nothing does where steps are given, so that the time does not change the result.
         """
-        known = len(self._pace.tasks)
+        known = len(self._throughput.tasks)
         if self.seconds is None or known == 0 or (known < MEASURED and self._of_time < EARLY):
             return
         allowed = self.training.step + self._still_allowed(self.seconds)
@@ -240,11 +240,11 @@ class RefineLog:
         """Return about how many steps still end in time, held-out losses measured among them."""
         left = OVERTIME * seconds - self.elapsed
         points = max(0, CURVE_POINTS - len(self.curve))  # the last one comes after the time
-        alone = self._pace.expected(left)
+        alone = self._throughput.expected(left)
         if alone == 0 or self._measuring == 0:
             return alone
         after_each = left / (left / alone + self._measuring)  # where steps are fewer than points
-        return max(int(after_each), self._pace.expected(left - points * self._measuring))
+        return max(int(after_each), self._throughput.expected(left - points * self._measuring))
 
     def _measure(self) -> None:
         """Add a point to the curve, where the last one is too long ago."""

@@ -12,7 +12,7 @@ from netstitch.fitting.refinement.branch_subnetworks import (
     BranchSubnetwork,
     BranchSubnetworks,
     Gradients,
-    Passed,
+    LossesAndGradients,
     add_gradients,
     gradients_of,
 )
@@ -110,7 +110,9 @@ class Training:
         position = (self.step * SIDES + side) * size
         return viewed(self.parts.draw(size, position, seed), self.settings.views, seed, position)
 
-    def _gradients(self, chosen: Sequence[BranchSubnetwork], examples: Examples) -> Passed:
+    def _gradients(
+        self, chosen: Sequence[BranchSubnetwork], examples: Examples
+    ) -> LossesAndGradients:
         micro = min(self.settings.batch_size, self.room(chosen))
         return gradients_of(self.branches, chosen, examples, micro=micro)
 
@@ -118,7 +120,7 @@ class Training:
         self,
         drawn: Sequence[Sequence[Drawn]],
         batches: Sequence[Examples],
-        passed: Sequence[Passed],
+        passed: Sequence[LossesAndGradients],
         fraction: float,
     ) -> float:
         """Move the stitches by what the batches gave, and return the mean loss."""

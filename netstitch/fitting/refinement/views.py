@@ -36,7 +36,7 @@ class Views(FittingSettings):
     fill: Literal["edge", "zero"] = "edge"
     """The added pixels: those at the 'edge' again, or 'zero'."""
     flip: bool = False
-    """Whether half of the images are mirrored, left to right."""
+    """Mirror half of the images, left to right."""
 
     @property
     def some(self) -> bool:

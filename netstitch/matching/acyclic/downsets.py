@@ -44,7 +44,7 @@ class Downsets:
 def downsets(order: PartialOrder, cap: int, move_cap: int) -> Downsets | None:
     """Return all downsets of an order; None for more than `cap`, or `move_cap` moves."""
     n = len(order)
-    relations = (*_flat(order.covers()), *_flat(order.above()))
+    relations = (*_flat(order.predecessors()), *_flat(order.successors()))
     layers = np.zeros(n + 2, np.int64)
     starts = np.zeros(n + 2, np.int64)
     positions, targets, parents, added = (np.full(n + 1, -1, np.int32) for _ in range(4))

@@ -15,12 +15,12 @@ from numba import njit
 from netstitch.matching.acyclic.downsets import Downsets
 
 PairWeights = npt.NDArray[np.float64]
-Step = tuple[int | None, int | None]
+PathStep = tuple[int | None, int | None]
 StepPairs = tuple[tuple[int, int], ...]
-"""StepPairs of nodes of A and B."""
+"""Pairs of nodes of A and B."""
 
 
-def heaviest_way(a: Downsets, b: Downsets, weights: PairWeights) -> list[Step]:
+def heaviest_way(a: Downsets, b: Downsets, weights: PairWeights) -> list[PathStep]:
     """Return the steps of a heaviest way: (i, j), or (i, None) and (None, j) for single nodes.
 
     The weights are (n_a, n_b), finite, 0 where incompatible. Of moves that lead to equal sums a
@@ -39,7 +39,7 @@ def heaviest_way(a: Downsets, b: Downsets, weights: PairWeights) -> list[Step]:
         np.ascontiguousarray(weights),
         *(base, choices),
     )
-    steps: list[Step] = []
+    steps: list[PathStep] = []
     at_a = at_b = 0
     while at_a < len(a) - 1 or at_b < len(b) - 1:
         move_a, move_b = divmod(int(choices[at_a, at_b]), base)
@@ -54,7 +54,7 @@ def heaviest_way(a: Downsets, b: Downsets, weights: PairWeights) -> list[Step]:
     return steps
 
 
-def pairs_of(steps: list[Step]) -> StepPairs:
+def pairs_of(steps: list[PathStep]) -> StepPairs:
     """Return the pairs among the steps, in order."""
     return tuple((i, j) for i, j in steps if i is not None and j is not None)
 

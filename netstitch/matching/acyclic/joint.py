@@ -27,7 +27,7 @@ from netstitch.matching.acyclic.solver import (
 
 JOINT = "each network matched with the others merged"
 
-Group = Mapping[int, int]
+MergedNodes = Mapping[int, int]
 """Nodes that become one, by the index of their graph."""
 
 
@@ -45,7 +45,7 @@ class JointMatching:
         method: the algorithm that found it, in words.
     """
 
-    groups: tuple[Group, ...]
+    groups: tuple[MergedNodes, ...]
     weight: float
     upper_bound: float
     method: str
@@ -60,7 +60,7 @@ class DirectedGraph:
 
 
 @dataclass(frozen=True)
-class _Problem:
+class _JointProblem:
     """Graphs, the weights of all pairs of them, and how many states are solved exactly."""
 
     graphs: Sequence[DirectedGraph]
@@ -79,10 +79,10 @@ class _Problem:
         )
 
     def merged(
-        self, chosen: Iterable[int], groups: Iterable[Group]
-    ) -> tuple[list[Group], list[Edge]]:
+        self, chosen: Iterable[int], groups: Iterable[MergedNodes]
+    ) -> tuple[list[MergedNodes], list[Edge]]:
         """Return the nodes of some graphs, where those of a group are one, and the edges."""
-        nodes: list[Group] = list(groups)
+        nodes: list[MergedNodes] = list(groups)
         grouped = {point for group in nodes for point in group.items()}
         chosen = tuple(chosen)
         singles = ((graph, node) for graph in chosen for node in range(self.graphs[graph].n))
@@ -97,7 +97,9 @@ class _Problem:
         }
         return nodes, sorted(edges)
 
-    def joined(self, graph: int, others: Iterable[int], groups: Iterable[Group]) -> list[Group]:
+    def joined(
+        self, graph: int, others: Iterable[int], groups: Iterable[MergedNodes]
+    ) -> list[MergedNodes]:
         """Return groups of all, after matching a graph with the others as their groups merge them.
 
         A node joins a group where it is compatible with every member.
@@ -118,7 +120,7 @@ class _Problem:
         ]
         return [group for group in more if len(group) > 1]
 
-    def weight(self, groups: Iterable[Group], of: int | None = None) -> float:
+    def weight(self, groups: Iterable[MergedNodes], of: int | None = None) -> float:
         """Return the sum of the weights of all pairs in a group, or of those with one graph."""
         return fsum(
             self.weights[one, other][group[one], group[other]]
@@ -149,7 +151,7 @@ def joint_acyclic_matching(
     Raises:
         MatchingError: as `maximum_acyclic_matching` does.
     """
-    problem = _Problem(graphs, weights, state_cap)
+    problem = _JointProblem(graphs, weights, state_cap)
     alone = {pair: problem.alone(*pair) for pair in combinations(range(len(graphs)), 2)}
     if len(graphs) == 2:
         (found,) = alone.values()
@@ -168,10 +170,12 @@ def joint_acyclic_matching(
     return JointMatching(inside, weight, upper, JOINT)
 
 
-def _first(problem: _Problem, alone: Mapping[tuple[int, int], AcyclicMatching]) -> list[Group]:
+def _first(
+    problem: _JointProblem, alone: Mapping[tuple[int, int], AcyclicMatching]
+) -> list[MergedNodes]:
     """Return the groups after the heaviest pair of graphs and then each further one was matched."""
     one, other = max(alone, key=lambda pair: alone[pair].weight)
-    groups: list[Group] = [{one: i, other: j} for i, j in alone[one, other].pairs]
+    groups: list[MergedNodes] = [{one: i, other: j} for i, j in alone[one, other].pairs]
     chosen = [one, other]
     for graph in range(len(problem.graphs)):
         if graph not in chosen:
@@ -181,11 +185,11 @@ def _first(problem: _Problem, alone: Mapping[tuple[int, int], AcyclicMatching]) 
 
 
 def _improved(
-    problem: _Problem,
-    groups: list[Group],
+    problem: _JointProblem,
+    groups: list[MergedNodes],
     alone: Mapping[tuple[int, int], AcyclicMatching],
     enough: float,
-) -> list[Group]:
+) -> list[MergedNodes]:
     """Return groups that weigh no less, after each graph was matched again until none gained.
 
     The search ends at `enough`, an upper bound.

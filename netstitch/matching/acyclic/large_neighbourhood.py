@@ -79,8 +79,8 @@ def _rearranged(
     for i, j in pairs:
         partner[0, place_a[i]] = (1, place_b[j])
         partner[1, place_b[j]] = (0, place_a[i])
-    above = order_a.above(), order_b.above()
-    waiting = tuple([len(immediate) for immediate in o.covers()] for o in (order_a, order_b))
+    above = order_a.successors(), order_b.successors()
+    waiting = tuple([len(immediate) for immediate in o.predecessors()] for o in (order_a, order_b))
 
     def is_ready(item: tuple[int, int]) -> bool:
         other = partner.get(item)

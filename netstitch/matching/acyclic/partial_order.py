@@ -30,7 +30,7 @@ class PartialOrder:
     def __len__(self) -> int:
         return len(self.nodes)
 
-    def covers(self) -> list[list[int]]:
+    def predecessors(self) -> list[list[int]]:
         """Return for each position its immediate predecessors, ascending."""
         found: list[list[int]] = []
         for remaining in self.below:
@@ -43,10 +43,10 @@ class PartialOrder:
             found.append(immediate[::-1])
         return found
 
-    def above(self) -> list[list[int]]:
+    def successors(self) -> list[list[int]]:
         """Return for each position its immediate successors, ascending."""
         found: list[list[int]] = [[] for _ in self.nodes]
-        for position, immediate in enumerate(self.covers()):
+        for position, immediate in enumerate(self.predecessors()):
             for low in immediate:
                 found[low].append(position)
         return found
@@ -60,7 +60,7 @@ class PartialOrder:
         return PartialOrder(nodes, tuple(_bits(new[low] for low in lows) for lows in below))
 
     def banded(self, width: int) -> "PartialOrder":
-        """Return a tighter order, where a node waits for all `width` or more positions before it.
+        """Return an order in which a node also depends on each position at least `width` earlier.
 
         Width 1 leaves one linear order, that of the positions.
         """
@@ -90,7 +90,7 @@ def topological_order(
             )
         consumers[source].append(target)
         waiting[target] += 1
-    # By rank: the number itself, or for the newest first one that falls with each that is added.
+    # Heap rank: the node's number, or a falling counter so that the newest comes first.
     ready = [(node, node) for node in range(n) if not waiting[node]]
     ranks = count(0, -1)
     order: list[int] = []

@@ -114,8 +114,8 @@ def _choose(
 ) -> Found:
     """Return the weights to take, or raise WeightsError with why there are none to be taken."""
     path, name = shown(checkpoint.file), type(model).__name__
-    asked = [each for each in found if each.average == ema]
-    whole = [each for each in asked if each.whole]
+    of_kind = [each for each in found if each.average == ema]
+    whole = [each for each in of_kind if each.whole]
     best = distinct([each for each in whole if _same_shapes(each, own)]) or whole[:1]
     if len(best) > 1:
         places = " and ".join(way_to(each) or "at the top" for each in best)
@@ -126,7 +126,7 @@ def _choose(
         )
     if best:
         return best[0]
-    if ema and not asked:
+    if ema and not of_kind:
         others = some(averages_beside(checkpoint))
         there = f" under {others}, but not under the names of the tensors" if others else ""
         raise WeightsError(
@@ -134,15 +134,15 @@ def _choose(
             "ema = true asks for; leave ema out to take the weights that it holds"
         )
     averages = [] if ema else [each for each in found if each.average and each.whole]
-    if averages and not asked:
+    if averages and not of_kind:
         raise WeightsError(
             f"{path} holds only a moving average (EMA) of the weights of {name}: "
             f"{way_to(averages[0])}; to take it, set ema = true in its [[networks]] table, or "
             "ema=True in Python"
         )
-    if asked:  # what is quantised has further tensors, of which that is the reason
-        check_kinds(checkpoint.file, own, _tensors_of(asked[0]))
-    raise _does_not_fit(model, own, checkpoint, asked[0] if asked else None)
+    if of_kind:  # what is quantised has further tensors, of which that is the reason
+        check_kinds(checkpoint.file, own, _tensors_of(of_kind[0]))
+    raise _does_not_fit(model, own, checkpoint, of_kind[0] if of_kind else None)
 
 
 def _tensors_of(found: Found) -> Tensors:

@@ -11,12 +11,12 @@ import numpy as np
 
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
+from netstitch.optimization.linear_surrogate.hypervolume_gain import hypervolume_gains
+from netstitch.optimization.linear_surrogate.linear_model import LinearModel
+from netstitch.optimization.linear_surrogate.value_features import ValueFeatures
 from netstitch.optimization.operators.scalarisation import Floats
 from netstitch.optimization.operators.variation import mutation, two_point_crossover
 from netstitch.optimization.problem import Genotype, Solution, State, as_costs
-from netstitch.optimization.surrogate.hypervolume_gain import hypervolume_gains
-from netstitch.optimization.surrogate.linear_model import LinearModel
-from netstitch.optimization.surrogate.value_features import ValueFeatures
 
 DRAWN = 16
 """First genotypes that are evaluated before the model decides, where nothing else is known."""

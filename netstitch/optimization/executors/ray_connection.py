@@ -93,7 +93,7 @@ def connect(address: str | None, workers: int, *, temporary: Path | None = None)
 
 
 def import_ray() -> Any:
-    """The package, which takes a second to import; raises SearchError where it is not installed."""
+    """Return the package, imported in about a second; raise SearchError where it is missing."""
     try:
         import ray
     except ImportError as error:
@@ -186,7 +186,7 @@ def _no_answer(address: str, reason: str) -> str:
 
 
 def _folder(temporary: Path) -> str:
-    """The folder's path, which Ray wants whole; it is made where it is not there."""
+    """Return the absolute path of the folder, as Ray wants it; make it where it is not there."""
     folder = temporary.absolute()
     length = len(os.fsencode(folder))
     if length > LONGEST_TEMPORARY:

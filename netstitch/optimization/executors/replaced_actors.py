@@ -36,8 +36,8 @@ class RayWorker:
     """Holds the evaluation, which it loads once, in a process that Ray starts on some node.
 
     Args:
-        stored: The reference to it in Ray's object store, in a list, since Ray would replace a bare
-            one by itself, and nothing could be said of an evaluation that cannot be loaded.
+        stored: Ray reference to the evaluation, wrapped in a list: Ray resolves bare references
+            itself, and its error would hide why loading failed.
     """
 
     def __init__(self, stored: list[Any]) -> None:
@@ -59,7 +59,7 @@ class RayWorker:
 
 @dataclass(eq=False)
 class WorkerSlot:
-    """A worker, or the room in which the next one starts.
+    """A place for one worker, occupied or waiting for a restart.
 
     Attributes:
         worker: Ray's handle of it; None while there is none.
@@ -119,7 +119,7 @@ class RayPool:
             self.greet(slot, inf)
 
     def greet(self, slot: WorkerSlot, seconds: float) -> None:
-        """Let a worker show that it lives, within so many seconds; it is idle again when it has."""
+        """Ping a worker; it becomes idle when it answers within `seconds`."""
         self._ask(slot, slot.worker.greet.remote(), seconds)
 
     def run(self, slot: WorkerSlot, requests: Sequence[Request], seconds: float) -> None:
@@ -136,9 +136,9 @@ class RayPool:
         self._awaited[future] = slot
 
     def answers(self, until: float) -> list[tuple[WorkerSlot, TaskOutcome | str]]:
-        """Return the outcomes of workers that ran, or how they died; wait until that moment.
+        """Return outcomes of workers, or the reasons of their deaths; wait for them until `until`.
 
-        There may be none earlier, where workers have started, or are to be.
+        The list may be empty earlier, when a worker starts or is to be started.
 
         Raises:
             SearchError: When workers cannot load the evaluation, or do not start.

@@ -7,7 +7,7 @@ from netstitch.optimization.executors.attempts import Evaluate, attempt_all
 from netstitch.optimization.executors.executor import Completed, Executor, Request, worker_name
 from netstitch.optimization.executors.queue import Choose, EvaluationQueue
 from netstitch.optimization.problem import Genotype
-from netstitch.time_limits import Pace
+from netstitch.time_limits import Throughput
 
 
 class SerialExecutor(Executor):
@@ -40,7 +40,7 @@ class SerialExecutor(Executor):
         self._evaluate, self._group = evaluate, group
         self._busy = 0.0
         self._waiting = EvaluationQueue(choose)
-        self._pace = Pace()
+        self._throughput = Throughput()
 
     def submit(self, ticket: int, genotype: Genotype, threshold: float | None = None) -> None:
         """Let an evaluation wait for its turn."""
@@ -57,11 +57,11 @@ class SerialExecutor(Executor):
         """
         requests = self._waiting.take(self._group)
         done: list[Completed] = []
-        while requests and (count := self._pace.fitting(moment - self.now())):
+        while requests and (count := self._throughput.fitting(moment - self.now())):
             part, requests = requests[:count], requests[count:]
             begin = self.now()
             outcome = attempt_all(self._evaluate, part)
-            self._pace.note(self.now() - begin, len(part))
+            self._throughput.note(self.now() - begin, len(part))
             self._busy += outcome.seconds
             done += outcome.completed(part, worker_name())
         self._waiting.put_back(requests)

@@ -18,7 +18,7 @@ from netstitch.optimization.executors.executor import Completed, Executor, Reque
 from netstitch.optimization.executors.queue import Choose, EvaluationQueue
 from netstitch.optimization.problem import Genotype
 from netstitch.text import one_line
-from netstitch.time_limits import Pace
+from netstitch.time_limits import Throughput
 
 Handle = TypeVar("Handle")
 
@@ -95,7 +95,7 @@ class WorkerExecutor(Executor, Generic[Handle]):
         self._running: dict[Handle, PendingTask] = {}  # by order of submission
         self._busy = 0.0  # seconds of evaluations that are over
         self._moment = inf  # to which results are waited for
-        self._pace = Pace()
+        self._throughput = Throughput()
 
     def submit(self, ticket: int, genotype: Genotype, threshold: float | None = None) -> None:
         """Let an evaluation wait for a worker."""
@@ -168,7 +168,7 @@ class WorkerExecutor(Executor, Generic[Handle]):
 
     def _room(self) -> int:
         """Return how many of those that wait a worker may begin, one after the other."""
-        fitting = self._pace.fitting(self._moment - self.now())
+        fitting = self._throughput.fitting(self._moment - self.now())
         return min(self._group, len(self._waiting), fitting)
 
     def _deal(self, free: int) -> PendingTask:
@@ -180,7 +180,7 @@ class WorkerExecutor(Executor, Generic[Handle]):
     def _take(self, task: PendingTask, outcome: TaskOutcome, worker: str) -> list[Completed]:
         """Return the results of a task that is done."""
         self._busy += outcome.seconds
-        self._pace.note(outcome.seconds, len(task.requests))
+        self._throughput.note(outcome.seconds, len(task.requests))
         return outcome.completed(task.requests, worker)
 
     def _lose(

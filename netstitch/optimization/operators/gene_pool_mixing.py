@@ -15,8 +15,8 @@ from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Genotype, Solution, State
 
 Acceptance = Callable[[Population, Solution, Solution, int, bool], bool]
-"""Of a slot's population, a changed solution, the one before, the slot, and whether the change is
-new in the archive: whether mixing keeps it (the paper's section 5)."""
+"""Returns whether mixing keeps a change (the paper's section 5): of a slot's population, the
+changed solution, the one before, the slot, and whether the change is new in the archive."""
 
 
 def not_worse(

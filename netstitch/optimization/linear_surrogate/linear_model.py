@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 from netstitch.optimization.operators.scalarisation import Floats
 
 AT_ONCE = 256
-"""Of so many known rows the last one may wait for others, since what is inverted is made anew."""
+"""The number of known rows from which the last may wait for others, as each means a new inverse."""
 
 
 class LinearModel:
