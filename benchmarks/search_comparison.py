@@ -16,8 +16,7 @@ REFERENCES, UNION, ENUMERATION = "references", "union", "enumeration"
 RESAMPLES, SEED = 1_000, 0
 NEW, OLD = "surrogate, first networks", "ga"
 FEW, MANY = 100, 400
-"""Budgets at which the default is held against that of before; of the tests, that at FEW is the only
-one."""
+"""Budgets at which the default is held against that of before; that at FEW is the only test."""
 
 Row = Mapping[str, Any]
 Front = tuple[int, ...]

@@ -24,7 +24,7 @@ from netstitch.fitting.refinement.views import AS_THEY_ARE, Views
 from netstitch.matching.matching_settings import MatchingSettings
 from netstitch.optimization import ALGORITHMS
 from netstitch.optimization.search_settings import EVALUATIONS
-from netstitch.searching.supernet_search_settings import SupernetSearchSettings, check_racing
+from netstitch.searching.supernet_search_settings import SupernetSearchSettings
 from netstitch.supernet.supernet_settings import SupernetSettings
 from netstitch.text import expected_one_of
 
@@ -234,9 +234,6 @@ class RunSettings(Settings):
         """Raise SearchError where this machine cannot do what is asked."""
         self.search.check_installed()
         self.evaluation.check()
-        check_racing(
-            self.search, None, self.evaluation, recalibrated=self.evaluation.recalibrate > 0
-        )
         cost = find_cost(self.search.cost)
         if COSTS.get(cost.name) is not cost:
             raise SearchError(
@@ -267,6 +264,13 @@ def _asks_otherwise(name: str, given: Mapping[str, object]) -> bool:
     return name == "fit" and given.get("method", ADAM) != ADAM
 
 
+def _of_the_paper(search: Mapping[str, Any]) -> dict[str, object]:
+    """Return the paper's algorithm that a table names, or else the first, without its settings."""
+    if search.get("algorithm") in PAPERS_ALGORITHMS:
+        return {"algorithm": search["algorithm"]}
+    return {"settings": {}}
+
+
 def replaced(settings: Mapping[str, Any], procedure: str) -> dict[str, object]:
     """Return settings with the tables of a procedure in the place of their own.
 
@@ -281,8 +285,9 @@ def replaced(settings: Mapping[str, Any], procedure: str) -> dict[str, object]:
         if name not in _IN_PART:
             continue
         if procedure == PAPER:
-            kept = {k: v for k, v in given.items() if k == "algorithm" and v in PAPERS_ALGORITHMS}
-            changed[name] = {**given, **table, **kept}
+            changed[name] = {**given, **table}
+            if name == "search":
+                changed[name] |= _of_the_paper(given)
         else:
             own = table if before == PAPER else {}
             changed[name] = {k: v for k, v in given.items() if k not in own or v != own[k]}

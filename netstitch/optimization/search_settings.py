@@ -54,7 +54,8 @@ class SearchSettings(Settings):
     """Count proposals that are known already towards the budget."""
     population: int | Literal["sweep"] = Field(
         default=64,
-        description="Genotypes that are improved side by side; 'sweep' for a search "
+        description="Genotypes that are improved side by side, or evaluations under way at most "
+        "where the algorithm has no population ('surrogate'); 'sweep' for a search "
         f"of each of {', '.join(map(str, SWEEP_SIZES))}, of which the best is kept.",
     )
     threshold: float | None = Field(default=None, gt=0)

@@ -27,7 +27,7 @@ import filelock
 from netstitch.errors import StorageError
 from netstitch.files.folders import LOCK, cannot_write, check_new
 
-FORMAT = "netstitch-run-5"
+FORMAT = "netstitch-run-6"
 RUN_FILE, FRONT_FILE, SUPERNET = "run.json", "front.json", "supernet"
 HISTORY_FILE, EVALUATIONS, STITCHES = "search.csv", "evaluations.sqlite", "stitches.csv"
 REFINING, TENSORBOARD = "refining.safetensors", "tensorboard"

@@ -6,6 +6,7 @@ from pathlib import Path
 from netstitch.errors import SearchError
 from netstitch.events import Listener, StageBegan
 from netstitch.experiments import Experiment, RunSettings, load_experiment, override
+from netstitch.optimization.algorithms.registry import entry
 from netstitch.report import read_runs, write_comparison
 from netstitch.runs.protocol import SWEEP, Concluded, Protocol, carry_out_protocol
 
@@ -40,8 +41,9 @@ def run_protocol(
     populations: dict[str, int | None] = {}
     for algorithm in table.chosen:
         own = table.populations.get(algorithm, None if fixed == "sweep" else fixed)
-        populations[algorithm] = None if sweep else own
-        if not sweep and own is None:
+        swept = sweep and entry(algorithm).has_population
+        populations[algorithm] = None if swept else own
+        if not swept and own is None:
             raise SearchError(
                 f"no population size is known for {algorithm}: give one in the table "
                 "protocol.populations, or leave out --no-sweep"

@@ -33,11 +33,9 @@ from netstitch.searching.reference_doubts import doubts
 from netstitch.searching.search_progress import SearchAdvanced
 from netstitch.searching.search_recorder import SearchRecorder
 from netstitch.searching.supernet_search_settings import (
-    PARTS,
     SearchKeywords,
     SupernetSearchSettings,
     check_kinds,
-    check_racing,
     check_search,
     read_recalibration,
     scored_by,
@@ -171,7 +169,6 @@ def run(
     task = check_search(supernet, task, settings, spread)
     scored = scored_by(settings.objective, supernet, task)
     statistics = read_recalibration(supernet, recalibration)
-    check_racing(settings, scored, spread, recalibrated=statistics is not None)
     form = form or measured_form(supernet, task, spread)
     cost = find_cost(settings.cost)
     # What this process measures itself has all cores, and does not depend on how many. It is
@@ -185,7 +182,7 @@ def run(
     early = spread.early == "certain" and not whole
     samples, race = scored.validation, None
     if early:
-        sizes = PARTS if settings.racing is None else settings.racing
+        sizes = settings.racing if settings.objective == ACCURACY else ()
         ends = parts_of(sizes, form.batch, len(samples))
         samples, race = _in_order(supernet, scored, alone, spread.here, ends, seed)
 

@@ -24,7 +24,7 @@ from netstitch.networks.inputs import Batch, check_inputs, fitting_batches
 from netstitch.networks.probabilities import WAY_OUT
 from netstitch.optimization import Objective
 from netstitch.optimization.algorithms.algorithm import Algorithm
-from netstitch.optimization.algorithms.registry import Build, learns_from_all, name_of
+from netstitch.optimization.algorithms.registry import Build, name_of
 from netstitch.optimization.linkage.gene_pool import Convergence
 from netstitch.optimization.operators.initialisation import EXPECTED_NONZEROS
 from netstitch.optimization.operators.scalarisation import Frame
@@ -33,9 +33,6 @@ from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import CrossEntropyTask, Samples, Task, as_task
 from netstitch.tasks.datasets.given import described
 from netstitch.text import expected_one_of
-
-PARTS = (768, 2_048)
-"""Of the validation samples, behind which evaluations are judged by default."""
 
 
 class SupernetSearchSettings(SearchSettings):
@@ -68,10 +65,10 @@ class SupernetSearchSettings(SearchSettings):
     which more is spent counts. There are none where the algorithm is 'random' or references are
     evaluated 'apart'."""
 
-    racing: tuple[Positive, ...] | None = None
+    racing: tuple[Positive, ...] = (768, 2_048)
     """Sizes of parts of the validation samples, ascending, [] for none: a network is evaluated on
     the first part, and behind each goes on only while it may still belong to the front, by a 95 %
-    interval; by default [768, 2048] where evaluations may end early."""
+    interval of its accuracy. It is evaluated whole where evaluations do not end early."""
 
     @property
     def objectives(self) -> tuple[Objective, Objective]:
@@ -92,8 +89,8 @@ class SupernetSearchSettings(SearchSettings):
 
     @field_validator("racing")
     @classmethod
-    def _ascending(cls, racing: tuple[int, ...] | None) -> tuple[int, ...] | None:
-        if any(after <= before for before, after in pairwise(racing or ())):
+    def _ascending(cls, racing: tuple[int, ...]) -> tuple[int, ...]:
+        if any(after <= before for before, after in pairwise(racing)):
             raise ValueError("expected sizes of parts in ascending order, such as [768, 2048]")
         return racing
 
@@ -120,7 +117,7 @@ class SearchKeywords(TypedDict, total=False):
     references: Literal["first", "apart"]
     initial_stitches: float
     first_networks: float
-    racing: tuple[int, ...] | None
+    racing: tuple[int, ...]
     settings: dict[str, object]
     frame: Frame
     convergence: Convergence
@@ -167,38 +164,6 @@ def check_search(
     settings.check_installed()
     spread.check()
     return checked
-
-
-def check_racing(
-    settings: SupernetSearchSettings,
-    task: Task | None,
-    spread: ExecutionConfig,
-    *,
-    recalibrated: bool,
-) -> None:
-    """Raise SearchError where a race is asked for and evaluations may not end early.
-
-    Args:
-        settings: The settings of the search.
-        task: The task that scores; None where it is not read yet.
-        spread: The execution of evaluations.
-        recalibrated: Whether batch norms are recalibrated for each subnetwork.
-    """
-    if not settings.racing:
-        return
-    name = name_of(settings.algorithm)
-    reasons = {
-        f"{name!r} learns from every value": learns_from_all(settings.algorithm, settings.settings),
-        "evaluations are recalibrated": recalibrated,
-        f"early is {spread.early!r}": spread.early != "certain",
-        f"the {task.kind if task else 'task'} has no accuracy_of": task is not None
-        and task.accuracy_of is None,
-    }
-    for reason in (reason for reason, holds in reasons.items() if holds):
-        raise SearchError(
-            f"racing = {list(settings.racing)} lets evaluations end early, and {reason}: leave one "
-            "of them out"
-        )
 
 
 def scored_by(objective: ObjectiveName, supernet: Supernet, task: Task) -> Task:

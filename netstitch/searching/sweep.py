@@ -54,6 +54,10 @@ from netstitch.searching.supernet_search_settings import SupernetSearchSettings
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
 
+BELOW_WORST, BELOW_BEST = 0.1, 0.3
+"""Scores so far under the worst of the references, or under the best, are all the same to an
+algorithm that asks for a reference point."""
+
 
 @dataclass(frozen=True)
 class Swept:
@@ -120,24 +124,33 @@ class SupernetSearch:
         return max(map(self.cost_of, self.supernet.references().values()))
 
     def reference_point(
-        self, known: Mapping[Hashable, KnownResult | Solution], least: int = 1
+        self, known: Mapping[Hashable, KnownResult | Solution]
     ) -> ReferencePoint | None:
-        """Return what hypervolumes count from.
+        """Return what hypervolumes are reported over.
 
-        None while fewer than `least` references are known, unless the floor is given. One that
-        ended early counts by the best that it can be.
+        None while no reference is known, unless the floor is given. One that ended early counts by
+        the best that it can be.
         """
-        results = [known.get(signature) for signature in self._reference_signatures]
-        scores = [one.objectives[0] for one in results if one is not None and one.objectives]
-        if self.floor is None and len(scores) < least:
+        scores = self._reference_scores(known)
+        if self.floor is None and not scores:
             return None
         floor = tenth_below(min(scores)) if self.floor is None else self.floor
         return ReferencePoint(self.ensemble, floor)
 
-    def reference_values(self, known: Mapping[Hashable, Solution]) -> tuple[float, float] | None:
-        """Return score and cost of the reference point; None while a reference may move it."""
-        over = self.reference_point(known, least=len(self._reference_signatures))
-        return None if over is None else (over.accuracy, REACH * over.ensemble)
+    def worthless(self, known: Mapping[Hashable, Solution]) -> tuple[float, float] | None:
+        """Return the score and the cost beyond which an algorithm makes no difference.
+
+        The score follows those of the references and nothing that fronts are reported by. None
+        while one of them is not known.
+        """
+        scores = self._reference_scores(known)
+        if len(scores) < len(self._reference_signatures):
+            return None
+        return max(min(scores) - BELOW_WORST, max(scores) - BELOW_BEST), REACH * self.ensemble
+
+    def _reference_scores(self, known: Mapping[Hashable, KnownResult | Solution]) -> list[float]:
+        results = [known.get(signature) for signature in self._reference_signatures]
+        return [one.objectives[0] for one in results if one is not None and one.objectives]
 
     @cached_property
     def _reference_signatures(self) -> list[Hashable]:
@@ -175,7 +188,7 @@ class SupernetSearch:
             on_evaluation=on_evaluation,
             on_progress=on_progress,
             rejection=rule if self.stops_early else None,
-            reference_point=self.reference_values,
+            reference_point=self.worthless,
         )
 
 

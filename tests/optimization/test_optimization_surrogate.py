@@ -1,6 +1,7 @@
 """The search by a surrogate: its proposals, its learning, and better fronts for less."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 
 import moocore
 import numpy as np
@@ -94,8 +95,12 @@ def volume(algorithm: str, seed: int, evaluations: int) -> float:
         initialisation=Initialisation(uniform=()),
         reference_point=point,
     )
-    rows = [one.objectives for one in found.archive if one.objectives is not None]
-    return float(moocore.hypervolume(rows, ref=point({}), maximise=[True, False]))
+    return hypervolume_of([one.objectives for one in found.archive])
+
+
+def hypervolume_of(rows: Sequence[tuple[float, ...] | None]) -> float:
+    given = [one for one in rows if one is not None]
+    return float(moocore.hypervolume(given, ref=point({}), maximise=[True, False]))
 
 
 def test_where_losses_add_up_a_third_of_the_budget_finds_more_than_the_genetic_algorithm() -> None:
@@ -123,15 +128,50 @@ def test_what_is_known_takes_the_place_of_drawn_genotypes() -> None:
     assert proposed.sum() > 1  # all networks with one value are known
 
 
-def test_it_proposes_what_the_known_losses_add_up_to() -> None:
+def gain_of(proposed: Sequence[Genotype | None], known: Sequence[Solution]) -> float:
+    """Return the mean hypervolume that genotypes add to what is known, each alone."""
+    before = [one.objectives for one in known]
+    after = [[*before, evaluate(one)] for one in proposed if one is not None]
+    return float(np.mean([hypervolume_of(rows) for rows in after]) - hypervolume_of(before))
+
+
+def test_of_many_candidates_it_proposes_what_adds_most() -> None:
     known = [solution(single(index)) for index in range(LENGTH)]
     known.append(solution(np.zeros(LENGTH, np.int64)))
-    search = SurrogateSearch(setup(problem(), known))
-    search.propose(0)
-    proposed = [search.propose(slot) for slot in range(1, 8)]
-    drawn = np.random.default_rng(0).integers(0, 2, (200, LENGTH))
-    losses = [LOSSES @ one for one in proposed if one is not None]
-    assert max(losses) < np.mean(drawn @ LOSSES)
+    chosen, any_one = (
+        SurrogateSearch(setup(problem(), known), candidates=count) for count in (256, 1)
+    )
+    gains = []
+    for search in (chosen, any_one):
+        search.propose(0)
+        gains.append(gain_of([search.propose(slot) for slot in range(1, 8)], known))
+    assert gains[0] > 1.7 * gains[1]
+
+
+def test_under_a_threshold_nothing_is_worth_a_proposal() -> None:
+    def searched(threshold: float | None) -> list[float]:
+        accuracies = []
+
+        def told(one: Genotype) -> tuple[float, float]:
+            accuracies.append(accuracy_of(one))
+            return evaluate(one)
+
+        run_search(
+            problem(),
+            SerialExecutor(told),
+            SearchSettings(
+                algorithm="surrogate", population=8, evaluations=120, threshold=threshold
+            ),
+            initial=[np.zeros(LENGTH, np.int64)],
+            initialisation=Initialisation(uniform=()),
+            reference_point=point,
+        )
+        return accuracies[60:]
+
+    free, steered = searched(None), searched(0.88)
+    over = [float(np.mean([one > 0.88 for one in some])) for some in (free, steered)]
+    assert over[0] < 0.6
+    assert over[1] > 0.8
 
 
 def test_no_two_loops_try_the_same() -> None:
@@ -152,20 +192,34 @@ def test_beyond_the_reference_point_no_accuracy_matters() -> None:
 
 def test_costs_are_predicted_where_they_are_not_computed() -> None:
     known = [solution(single(index)) for index in range(LENGTH)]
-    search = SurrogateSearch(setup(problem(computed=False), known, reference_point=None))
-    search.propose(0)
-    proposed = search.propose(1)
-    assert proposed is not None
-    assert proposed.sum() > 1
+    known.append(solution(np.zeros(LENGTH, np.int64)))
+    gains = []
+    for count in (256, 1):
+        made = setup(problem(computed=False), known, reference_point=point)
+        search = SurrogateSearch(made, candidates=count)
+        search.propose(0)
+        gains.append(gain_of([search.propose(slot) for slot in range(1, 8)], known))
+    assert gains[0] > 1.5 * gains[1]
 
 
 def test_failed_evaluations_are_not_tried_again_and_teach_nothing() -> None:
-    known = [Solution(single(index), None) for index in range(LENGTH)]
-    search = SurrogateSearch(setup(problem(), known))
-    search.propose(0)
-    proposed = search.propose(1)
-    assert proposed is not None
-    assert proposed.sum() != 1
+    small = Problem((2, 2, 2), ACCURACY_MACS)
+    asked: list[tuple[int, ...]] = []
+
+    def failing(one: Genotype) -> tuple[float, float]:
+        asked.append(tuple(one.tolist()))
+        if one[0]:
+            raise ValueError("not this one")
+        return float(one.sum()), float(one @ [1, 2, 3])
+
+    result = run_search(
+        small,
+        SerialExecutor(failing),
+        SearchSettings(algorithm="surrogate", population=4, evaluations=1_000),
+        initialisation=Initialisation(uniform=()),
+    )
+    assert len(asked) == len(set(asked)) == 8
+    assert result.failed == 4
 
 
 def test_a_space_whose_genotypes_are_all_known_ends_the_search() -> None:
@@ -178,6 +232,22 @@ def test_a_space_whose_genotypes_are_all_known_ends_the_search() -> None:
     )
     assert result.stopped == "converged"
     assert result.evaluated == 8
+
+
+def test_where_nothing_is_new_it_looks_again_only_when_more_is_known() -> None:
+    small = Problem((2, 2, 2), ACCURACY_MACS)
+    found = [np.array(one) for one in np.ndindex(2, 2, 2)]
+    made = setup(small, [Solution(one, (float(one.sum()), 1.0)) for one in found])
+    counted = replace(made, initial=np.zeros((0, 3), np.int64))
+    search = SurrogateSearch(counted)
+    state = made.generator.bit_generator.state
+    assert search.propose(0) is None
+    assert made.generator.bit_generator.state != state
+    state = made.generator.bit_generator.state
+    again = SurrogateSearch(counted)
+    again.restore(search.state())
+    assert [search.propose(1), again.propose(0)] == [None, None]
+    assert made.generator.bit_generator.state == state
 
 
 def test_other_numbers_of_objectives_are_refused() -> None:
@@ -213,3 +283,18 @@ def test_what_waits_for_others_is_left_out_of_the_model_and_is_little(
         twin.learn(row)
     drawn = model.drawn(targets, np.random.default_rng(1))
     assert drawn.tolist() == twin.drawn(targets[:used], np.random.default_rng(1)).tolist()
+
+
+def test_where_rows_and_features_are_many_the_last_rows_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("netstitch.optimization.linear_surrogate.linear_model.AT_MOST", 20)
+    random = np.random.default_rng(0)
+    rows, targets = random.integers(0, 2, (50, 30)).astype(float), random.random((50, 2))
+    model, twin = LinearModel(np.ones(30), 0.1), LinearModel(np.ones(30), 0.1)
+    for row in rows:
+        model.learn(row)
+    for row in rows[-20:]:
+        twin.learn(row)
+    drawn = model.drawn(targets, np.random.default_rng(1))
+    assert drawn.tolist() == twin.drawn(targets[-20:], np.random.default_rng(1)).tolist()

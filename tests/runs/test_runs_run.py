@@ -85,7 +85,7 @@ def test_a_run_folder_holds_all_that_was_found(finished: Finished) -> None:
 
 def test_run_json_says_what_was_asked_and_what_came_of_it(finished: Finished) -> None:
     document = json.loads((finished.folder / "run.json").read_text())
-    assert document["format"] == "netstitch-run-5"
+    assert document["format"] == "netstitch-run-6"
     assert document["name"] == "tiny"
     assert list(document["networks"]) == ["wide", "deep"]
     assert document["matches"] == len(finished.supernet.matching)

@@ -541,9 +541,8 @@ def test_evaluations_by_cross_entropy_may_end_early(
 
 
 @pytest.mark.parametrize("algorithm", ["ga", "gomea", "surrogate"])
-@pytest.mark.parametrize("objective", ["accuracy", "cross-entropy"])
 def test_what_a_race_puts_on_the_front_was_evaluated_on_all_samples(
-    supernet: Supernet, task: Classification, algorithm: str, objective: Any
+    supernet: Supernet, task: Classification, algorithm: str
 ) -> None:
     results: dict[tuple[int, ...], Evaluation] = {}
 
@@ -553,7 +552,6 @@ def test_what_a_race_puts_on_the_front_was_evaluated_on_all_samples(
 
     settings = SupernetSearchSettings(
         algorithm=algorithm,
-        objective=objective,
         evaluations=80,
         population=8,
         first_networks=0.0,
@@ -562,12 +560,30 @@ def test_what_a_race_puts_on_the_front_was_evaluated_on_all_samples(
     form = replace(FORM, batch=8)
     spread = ExecutionConfig(executor="serial", in_flight=4)
     searched = searching.run(supernet, task, settings, form=form, spread=spread, listener=listener)
-    scored = scored_by(objective, supernet, task)
-    evaluate = Evaluator(supernet, scored, task.validation, form)
+    evaluate = Evaluator(supernet, task, task.validation, form)
     assert 0 < searched.result.stopped_early < searched.result.evaluated
     for one in searched.result.archive:
         assert not results[tuple(one.genotype.tolist())].stopped_early
         assert one.objectives == pytest.approx(evaluate(one.genotype), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"algorithm": "nsga2"},
+        {"objective": "cross-entropy"},
+        {"spread": ExecutionConfig(executor="serial", early="never")},
+    ],
+)
+def test_there_is_no_race_where_evaluations_do_not_end_early_or_are_by_no_shares(
+    supernet: Supernet, task: Classification, asked: dict[str, Any]
+) -> None:
+    form = replace(FORM, batch=8)
+    settings = {"algorithm": "ga", "form": form, "spread": ExecutionConfig(executor="serial")}
+    plain, race = (
+        search(supernet, task, racing=racing, **(settings | asked)) for racing in ((), (10, 24))
+    )
+    assert race == plain
 
 
 def test_a_race_with_no_part_but_all_is_none(supernet: Supernet, task: Classification) -> None:

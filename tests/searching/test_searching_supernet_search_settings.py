@@ -10,8 +10,6 @@ from small_supernets import random_samples, random_task, small_supernet
 
 import netstitch as ns
 from netstitch.errors import DataError, FittingError, SearchError
-from netstitch.evaluation import ExecutionConfig
-from netstitch.experiments import RunSettings
 from netstitch.files.settings import setting_text
 from netstitch.searching.supernet_search_settings import SearchKeywords, SupernetSearchSettings
 from netstitch.supernet.supernet import Supernet
@@ -137,34 +135,3 @@ def test_parts_of_a_race_are_ascending(supernet: Supernet) -> None:
         text = refused(supernet, random_task(), racing=racing)
         assert "expected sizes of parts in ascending order, such as [768, 2048]" in text
     assert "racing" in refused(supernet, random_task(), racing=[0])
-
-
-@pytest.mark.parametrize(
-    ("asked", "named"),
-    [
-        ({"algorithm": "nsga2"}, "'nsga2' learns from every value"),
-        ({"spread": ExecutionConfig(executor="serial", early="never")}, "early is 'never'"),
-        ({"recalibration": [torch.rand(4, 2, 6, 6)]}, "evaluations are recalibrated"),
-    ],
-)
-def test_a_race_without_evaluations_that_may_end_early(
-    supernet: Supernet, asked: dict[str, Any], named: str
-) -> None:
-    text = refused(supernet, random_task(), racing=[8], **asked)
-    assert text == (f"racing = [8] lets evaluations end early, and {named}: leave one of them out")
-
-
-def test_a_race_by_an_accuracy_that_is_no_sum(supernet: Supernet) -> None:
-    class Weighed(Classification):
-        accuracy_of = None  # type: ignore[assignment]
-
-    task = random_task()
-    text = refused(supernet, Weighed(validation=task.validation, classes=3), racing=[8])
-    assert "the Weighed has no accuracy_of" in text
-
-
-@pytest.mark.parametrize("evaluation", [{"recalibrate": 64}, {"early": "never"}])
-def test_an_experiment_says_so_before_anything_is_fitted(evaluation: dict[str, Any]) -> None:
-    asked = RunSettings(search={"racing": [8]}, evaluation=evaluation)
-    with pytest.raises(SearchError, match=r"racing = \[8\] lets evaluations end early, and"):
-        asked.check()

@@ -1,6 +1,7 @@
 """A sweep of population sizes, on results that are made up."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -118,20 +119,21 @@ def test_progress_is_measured_once_a_second_and_at_the_end(monkeypatch: pytest.M
     assert [one.counts.evaluated for one in measured] == [1, 4, 7, 10, 10]
 
 
-def test_a_model_predicts_up_to_where_hypervolumes_count_from() -> None:
-    """It is known with the last reference, unless the floor is given."""
+def test_values_are_worthless_by_the_references_and_by_no_floor_that_is_reported() -> None:
     supernet = small_supernet()
     references = list(supernet.references().values())
     search = SupernetSearch(supernet, SupernetSearchSettings(evaluations=200), 1)
     known: dict[Any, Solution] = {}
     for accuracy, genotype in zip((0.83, 0.76, 0.9), references, strict=True):
-        assert search.reference_values(known) is None
+        assert search.worthless(known) is None
         found = Solution(genotype, (accuracy, search.cost_of(genotype)))
         known[search.problem.identify(genotype)] = found
     reach = pytest.approx(1.1 * max(map(supernet.macs, references)))
-    assert search.reference_values(known) == (pytest.approx(0.7), reach)
-    given = SupernetSearch(supernet, SupernetSearchSettings(evaluations=200), 1, floor=0.25)
-    assert given.reference_values({}) == (0.25, reach)
+    assert search.worthless(known) == (pytest.approx(0.66), reach)
+    assert replace(search, floor=0.9).worthless(known) == search.worthless(known)
+    first = search.problem.identify(references[0])
+    known[first] = Solution(references[0], (0.1, known[first].objectives[1]))
+    assert search.worthless(known) == (pytest.approx(0.6), reach)
 
 
 def test_costs_need_no_evaluation() -> None:

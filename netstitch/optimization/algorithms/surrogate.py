@@ -48,7 +48,8 @@ class SurrogateSearch(Algorithm):
     random genotypes; what is known or under way is no candidate. Costs count in units in which the
     best known is 0 and the reference point 1. They are predicted by a linear model of
     `ValueFeatures` unless they need no evaluation (`Problem.computed`). Beyond the reference point
-    no value is worse than another, so that evaluations may stop early there.
+    no value is worse than another, so that evaluations may stop early there; hypervolumes count
+    from there, or from a threshold's target.
 
     Args:
         setup: The parts that it is made of. Without a reference point (`Setup.reference_point`) it
@@ -83,6 +84,7 @@ class SurrogateSearch(Algorithm):
         self._under_way: dict[int, Genotype] = {}  # by slot
         self._known: dict[Hashable, Solution] = {}  # by signature, in the order of arrival
         self._given: Floats | None = None  # costs of the given reference point, once it is told
+        self._fruitless = -1  # how many were known when no candidate was new
         self._costs: dict[Hashable, Floats] = {}  # those that are computed, of candidates
         self._model = LinearModel(self._features.prior, NOISE)
         self._learned: list[tuple[float, ...]] = []  # costs of what is in the model
@@ -125,6 +127,7 @@ class SurrogateSearch(Algorithm):
             "under_way": list(self._under_way.items()),
             "genotypes": np.array([one.genotype for one in known], self._compact),
             "objectives": np.array([one.objectives or FAILED for one in known]),
+            "fruitless": self._fruitless,
         }
 
     def restore(self, state: State) -> None:
@@ -132,6 +135,7 @@ class SurrogateSearch(Algorithm):
         self._begun = state["begun"]
         self._under_way = dict(state["under_way"])
         self._known, self._given = {}, None
+        self._fruitless = state["fruitless"]
         self._model, self._learned = LinearModel(self._features.prior, NOISE), []
         for genotype, values in zip(state["genotypes"], state["objectives"].tolist(), strict=True):
             objectives = None if np.isnan(values).any() else tuple(values)
@@ -166,7 +170,9 @@ class SurrogateSearch(Algorithm):
         computed = np.stack([self._computed_costs(*one) for one in candidates.items()])
         predicted = self._features.of(list(candidates.values())) @ coefficients
         points = np.where(self._predicted, predicted, (computed - least) / scale)
-        gains = hypervolume_gains(points, (front - least) / scale)
+        room = np.maximum(self._over_threshold(limits) - least, 0.0) / scale
+        unit = np.where(room > 0, room, 1.0)
+        gains = hypervolume_gains(points / unit, (front - least) / scale / unit)
         return list(candidates.values())[int(gains.argmax())]
 
     def _front(self) -> Floats:
@@ -183,6 +189,13 @@ class SurrogateSearch(Algorithm):
         limits: Floats = front.max(axis=0) + MARGIN * np.ptp(front, axis=0)
         return limits
 
+    def _over_threshold(self, limits: Floats) -> Floats:
+        """Return limits of costs within which no solution is under the threshold."""
+        constraint, within = self._setup.constraint, limits.copy()
+        if constraint is not None:
+            within[constraint.column] = min(within[constraint.column], -constraint.target)
+        return within
+
     def _given_costs(self) -> Floats | None:
         """Return the costs of the reference point that is given; None while it is not told."""
         if self._given is None and self._setup.reference_point is not None:
@@ -192,7 +205,12 @@ class SurrogateSearch(Algorithm):
         return self._given
 
     def _candidates(self) -> dict[Hashable, Genotype]:
-        """Return genotypes that are neither known nor under way, by signature."""
+        """Return genotypes that are neither known nor under way, by signature.
+
+        Where there are none, there are none until more is known.
+        """
+        if self._fruitless == len(self._known):
+            return {}
         members = [one.genotype for one in self._setup.archive.solutions()]
         taken = {self._problem.identify(one) for one in self._under_way.values()}
         found: dict[Hashable, Genotype] = {}
@@ -202,7 +220,8 @@ class SurrogateSearch(Algorithm):
                 if signature not in self._known and signature not in taken:
                     found.setdefault(signature, made)
             if found:
-                break
+                return found
+        self._fruitless = len(self._known)
         return found
 
     def _made(self, members: list[Genotype]) -> list[Genotype]:

@@ -23,7 +23,8 @@ class ValueFeatures:
 
     Variables are of two kinds. *Modes*, such as a supernet's output switch, have a feature for each
     value. Of the others each value other than 0 has one, and another for each value of a mode; they
-    are 0 where the solution does not depend on the variable. One more counts these values.
+    are 0 where the solution does not depend on the variable. One more counts these values. Without
+    modes all solutions are of one.
 
     Attributes:
         problem: The problem of the search.
@@ -49,7 +50,8 @@ class ValueFeatures:
             there &= np.stack([self.problem.active(one) for one in genotypes])[:, others]
         rows, variables = np.nonzero(there)
         values = self._starts[variables] + stacked[rows, others[variables]] - 1
-        at = self._mode_starts[:-1] + stacked[:, modes]
+        at = self._mode_starts[:-1] + (stacked[:, modes] if len(modes) else 0)
+        at = np.broadcast_to(at, (len(stacked), max(1, len(modes))))
         count, width = self._mode_starts[-1], self._starts[-1]
         found = np.zeros((len(stacked), count + 1 + width * (1 + count)))
         np.put_along_axis(found, at, 1.0, axis=1)
@@ -69,7 +71,8 @@ class ValueFeatures:
     @cached_property
     def _mode_starts(self) -> Indices:
         """The first feature of each mode, and the end of the last."""
-        return _starts(self._counts[self._indices[0]])
+        modes = self._indices[0]
+        return _starts(self._counts[modes] if len(modes) else np.ones(1, np.int64))
 
     @cached_property
     def _starts(self) -> Indices:
