@@ -46,7 +46,7 @@ _PAPER: Mapping[str, Mapping[str, object]] = {
         "algorithm": "ga",
         "references": "apart",
         "first_networks": 0.0,
-        "racing": [],
+        "racing": (),
         "frame": "frozen",
         "convergence": "genotypes",
     },
