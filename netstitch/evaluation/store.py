@@ -26,6 +26,8 @@ from netstitch.evaluation.store_tables import (
     APPLICATION,
     TABLES,
     VERSION,
+    DeliveryRow,
+    EvaluationRow,
     Named,
     check_file,
     checked_rows,
@@ -160,13 +162,13 @@ class Store:
             StorageError: One is damaged, or has other objectives than this store.
         """
         query = "SELECT * FROM evaluations ORDER BY ordinal"
-        rows = list(checked_rows(self._connection, self.path, query))
-        values = map(self._values, read_objectives(self.path, [row[3] for row in rows]))
+        rows = [EvaluationRow(*row) for row in checked_rows(self._connection, self.path, query)]
+        values = map(self._values, read_objectives(self.path, [row.objectives for row in rows]))
         return {
-            signature: KnownResult(objectives, failure, seconds, worker, bool(early))
-            for (_, _, signature, _, seconds, _, worker, failure, early), objectives in zip(
-                rows, values, strict=True
+            row.signature: KnownResult(
+                objectives, row.failure, row.seconds, row.worker, bool(row.bounded)
             )
+            for row, objectives in zip(rows, values, strict=True)
         }
 
     def deliveries(self, search: int, after: int = 0) -> list[Delivery]:
@@ -180,8 +182,8 @@ class Store:
         )
         try:
             return [
-                Delivery(signatures[ordinal], together, elapsed)
-                for _, _, ordinal, together, _, elapsed in rows
+                Delivery(signatures[row.evaluation], row.round, row.elapsed)
+                for row in map(DeliveryRow._make, rows)
             ]
         except KeyError as error:
             raise damaged(self.path, f"there is no evaluation {error}") from None

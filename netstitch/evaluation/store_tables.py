@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 from zlib import crc32
 
@@ -49,6 +49,32 @@ TABLES = (
     ) STRICT
     """,
 )
+
+
+class EvaluationRow(NamedTuple):
+    """A row of the table evaluations."""
+
+    ordinal: int
+    genotype: bytes
+    signature: bytes
+    objectives: str | None
+    seconds: float
+    finished: float
+    worker: str
+    failure: str | None
+    bounded: int
+
+
+class DeliveryRow(NamedTuple):
+    """A row of the table deliveries."""
+
+    search: int
+    number: int
+    evaluation: int
+    round: int
+    skipped: int
+    elapsed: float
+
 
 Named = dict[str, float]
 """Objectives by name."""

@@ -6,13 +6,14 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netstitch.errors import StorageError
 from netstitch.evaluation.store_tables import (
+    DeliveryRow,
+    EvaluationRow,
     check_file,
     checked_rows,
     connect,
@@ -128,9 +129,9 @@ def read_evaluations(path: Path, score_name: str, cost_name: str) -> StoredEvalu
             check_file(connection, path)
             connection.execute("BEGIN")  # both tables as of one moment
             query = "SELECT * FROM evaluations ORDER BY ordinal"
-            rows = list(checked_rows(connection, path, query))
+            rows = [EvaluationRow(*row) for row in checked_rows(connection, path, query)]
             query = "SELECT * FROM deliveries ORDER BY search, number"
-            given = list(checked_rows(connection, path, query))
+            given = [DeliveryRow(*row) for row in checked_rows(connection, path, query)]
     except sqlite3.Error as error:
         raise damaged(path, error) from error
     ordinals, genotypes, signatures, objectives, seconds, _, _, failures, early = (
@@ -178,18 +179,18 @@ def _by_name(
 
 
 def _searches(
-    path: Path, ordinals: tuple[int, ...], given: list[tuple[Any, ...]]
+    path: Path, ordinals: tuple[int, ...], given: list[DeliveryRow]
 ) -> dict[int, DeliveredResults]:
     index_of = {ordinal: index for index, ordinal in enumerate(ordinals)}
-    missing = next((row[2] for row in given if row[2] not in index_of), None)
+    missing = next((row.evaluation for row in given if row.evaluation not in index_of), None)
     if missing is not None:
         raise damaged(path, f"there is no evaluation {missing}")
     found = {}
-    for search in dict.fromkeys(row[0] for row in given):
-        own = [row for row in given if row[0] == search]
+    for search in dict.fromkeys(row.search for row in given):
+        own = [row for row in given if row.search == search]
         found[search] = DeliveredResults(
-            np.array([index_of[row[2]] for row in own], np.int64),
-            np.array([row[4] for row in own], np.int64),
-            np.array([row[5] for row in own], np.float64),
+            np.array([index_of[row.evaluation] for row in own], np.int64),
+            np.array([row.skipped for row in own], np.int64),
+            np.array([row.elapsed for row in own], np.float64),
         )
     return found

@@ -253,7 +253,7 @@ def _unknown(name: object, known: Iterable[str]) -> str:
     return f"has no setting {_shown(name)}; {expected}"
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, list) and any(isinstance(row, dict) for row in value):

@@ -5,7 +5,7 @@ dataclasses of KINDS. Reading one runs no code.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ from netstitch.optimization.problem import Solution, State
 from netstitch.optimization.results import Pending
 
 FORMAT = "netstitch-search-6"
-KINDS: Mapping[str, Any] = {one.__name__: one for one in (Completed, Mixing, Pending, Solution)}
+KINDS: Mapping[str, Callable[..., object]] = {
+    one.__name__: one for one in (Completed, Mixing, Pending, Solution)
+}
 _SHOWN = 60
 _PLAIN = (type(None), bool, int, float, str)
 
