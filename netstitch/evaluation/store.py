@@ -33,8 +33,8 @@ from netstitch.evaluation.store_tables import (
     checked_rows,
     checksum,
     connect,
-    damaged,
     read_objectives,
+    store_damaged,
 )
 from netstitch.optimization import Evaluation
 from netstitch.optimization.executors.replay import Arrival, KnownResult, known_by
@@ -94,7 +94,7 @@ class Store:
             self._read_signatures()
         except sqlite3.Error as error:
             self.close()
-            raise self._failed(error) if create else damaged(path, error) from error
+            raise self._failed(error) if create else store_damaged(path, error) from error
         except StorageError:
             self.close()
             raise
@@ -186,7 +186,7 @@ class Store:
                 for row in map(DeliveryRow._make, rows)
             ]
         except KeyError as error:
-            raise damaged(self.path, f"there is no evaluation {error}") from None
+            raise store_damaged(self.path, f"there is no evaluation {error}") from None
 
     def delivered(self, search: int) -> int:
         """Return how many results a search was given."""

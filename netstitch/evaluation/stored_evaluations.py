@@ -17,8 +17,8 @@ from netstitch.evaluation.store_tables import (
     check_file,
     checked_rows,
     connect,
-    damaged,
     read_objectives,
+    store_damaged,
 )
 
 
@@ -133,13 +133,13 @@ def read_evaluations(path: Path, score_name: str, cost_name: str) -> StoredEvalu
             query = "SELECT * FROM deliveries ORDER BY search, number"
             given = [DeliveryRow(*row) for row in checked_rows(connection, path, query)]
     except sqlite3.Error as error:
-        raise damaged(path, error) from error
+        raise store_damaged(path, error) from error
     ordinals, genotypes, signatures, objectives, seconds, _, _, failures, early = (
         zip(*rows, strict=True) if rows else ((),) * 9
     )
     lengths = {len(genotype) for genotype in genotypes}
     if len(lengths) > 1 or 0 in lengths:
-        raise damaged(path, f"genotypes have {min(lengths)} to {max(lengths)} bytes")
+        raise store_damaged(path, f"genotypes have {min(lengths)} to {max(lengths)} bytes")
     flat = np.frombuffer(b"".join(genotypes), np.uint16)
     return StoredEvaluations(
         flat.reshape(len(rows), -1) if rows else flat.reshape(0, 0),
@@ -163,9 +163,9 @@ def _by_name(
     names = whole[0].keys() if whole else {score_name: None, cost_name: None}.keys()
     for row in whole:
         if row.keys() != names:
-            raise damaged(path, f"evaluations have {', '.join(names)}, and {', '.join(row)}")
+            raise store_damaged(path, f"evaluations have {', '.join(names)}, and {', '.join(row)}")
     if not {score_name, cost_name} <= names:
-        raise damaged(
+        raise store_damaged(
             path, f"its search is for {score_name} and {cost_name}, and it holds {', '.join(names)}"
         )
     found = {
@@ -174,7 +174,7 @@ def _by_name(
     }
     score, cost = found[score_name], found[cost_name]
     if (score < 0).any() or (score > 1).any() or (cost < 0).any():
-        raise damaged(path, f"{score_name} or {cost_name} of an evaluation cannot be")
+        raise store_damaged(path, f"{score_name} or {cost_name} of an evaluation cannot be")
     return found
 
 
@@ -184,7 +184,7 @@ def _searches(
     index_of = {ordinal: index for index, ordinal in enumerate(ordinals)}
     missing = next((row.evaluation for row in given if row.evaluation not in index_of), None)
     if missing is not None:
-        raise damaged(path, f"there is no evaluation {missing}")
+        raise store_damaged(path, f"there is no evaluation {missing}")
     found = {}
     for search in dict.fromkeys(row.search for row in given):
         own = [row for row in given if row.search == search]

@@ -27,7 +27,10 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from netstitch.errors import NetstitchError
-from netstitch.text import counted, did_you_mean, expected_one_of
+from netstitch.text import counted, did_you_mean, expected_one_of, unbroken
+
+MEMORY = 2_000_000_000
+"""The default of settings that say how many bytes a step may hold."""
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -119,7 +122,7 @@ def setting_text(model: type[BaseModel], name: str) -> str:
     """Return what a setting says, on one line: its description, or the docstring below it."""
     declaring = next(one for one in model.__mro__ if name in vars(one).get("__annotations__", ()))
     text = model.model_fields[name].description or _docstrings(declaring).get(name, "")
-    return " ".join(text.split())
+    return unbroken(text)
 
 
 @cache
@@ -237,7 +240,7 @@ def _expected(problem: ErrorDetails) -> str:
     if problem["type"] == "literal_error":
         known = re.findall(r"'([^']+)'", problem["ctx"]["expected"])
         message = did_you_mean(problem["input"], known) + message
-    return " ".join(message.split())
+    return unbroken(message)
 
 
 def _table(place: list[int | str]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from netstitch.errors import WeightsError
-from netstitch.text import first_of, printable
+from netstitch.text import first_of, printable, unbroken
 
 FileKind = Literal["safetensors", "torch"]
 
@@ -154,10 +154,10 @@ def _written(path: Path, text: str) -> tuple[str, str]:
         return "a Git LFS pointer to a file elsewhere", f"{fetch} lfs pull --include {name}"
     if "/annex/objects/" in text[:300]:
         return "a git-annex pointer to a file elsewhere", f"{fetch} annex get {name}"
-    first = f"({' '.join(text.split())[:60]!r})"
+    first = f"({unbroken(text)[:60]!r})"
     if text[0] == "<" and re.search(r"<(!doctype )?(html|head|body|title|script|p)\b", text, re.I):
         title = re.search(r"<title[^>]*>(.*?)</title>", text, re.I | re.S)
-        called = f" ({' '.join(title.group(1).split())[:60]!r})" if title else ""
+        called = f" ({unbroken(title.group(1))[:60]!r})" if title else ""
         return f"an HTML page{called}", f"the download gave a page instead of the file: {AGAIN}"
     if text.startswith("<"):
         return f"an XML document {first}", AGAIN
