@@ -48,7 +48,7 @@ def unbroken(text: object) -> str:
 
 
 def one_line(error: BaseException, *, kind: bool = False) -> str:
-    """Return what an error says, short enough to stand within a message.
+    """Return the text of an error, short enough to stand within a message.
 
     Args:
         error: Any error; one that says nothing is named by its class.

@@ -283,7 +283,7 @@ class Evaluator(BatchEvaluation):
                         compute, _ = self._prepared([genotypes[one] for one in going])
 
     def _prepared(self, genotypes: Sequence[Measurable]) -> tuple[Compute, int]:
-        """Return what computes outputs of a batch, and the bytes that all workers then hold.
+        """Return a function that computes a batch's outputs, and the bytes that all workers hold.
 
         Either all of the genotypes are exits, or none is.
         """

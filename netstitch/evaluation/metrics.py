@@ -71,7 +71,7 @@ def measure(
 
 
 def measures_of(task: Task, logits: bool) -> dict[str, Measure]:
-    """Return what is measured of each batch, by name; some only where outputs are logits."""
+    """Return the measures of each batch by name; some only where outputs are logits."""
     measures: dict[str, Measure] = {"correct": task.correct}
     if task.tally is not None:
         measures["tally"] = _summed(task.tally)

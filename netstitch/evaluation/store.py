@@ -172,7 +172,7 @@ class Store:
         }
 
     def deliveries(self, search: int, after: int = 0) -> list[Delivery]:
-        """Return what a search was given behind so many results."""
+        """Return the results that a search was given, behind the first `after`."""
         signatures = {ordinal: signature for signature, ordinal in self._ordinals.items()}
         rows = checked_rows(
             self._connection,
@@ -189,7 +189,7 @@ class Store:
             raise store_damaged(self.path, f"there is no evaluation {error}") from None
 
     def delivered(self, search: int) -> int:
-        """Return how many results a search was given."""
+        """Return the number of results that a search was given."""
         return len(self._delivered.get(search, ()))
 
     def capacity(self, places: int) -> int:

@@ -158,7 +158,7 @@ def read_objectives(path: Path, texts: Sequence[str | None]) -> list[Named | Non
 
 
 def checksum(row: tuple[object, ...]) -> int:
-    """Return what the last column of a row holds, from those before it."""
+    """Return the checksum of a row, its last column, from those before it."""
     return crc32(repr(row).encode())
 
 

@@ -108,7 +108,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def key_texts() -> dict[str, str]:
-    """Return what keys that options of the command line take the place of say, by dotted key."""
+    """Return the texts of keys, dotted, that options of the command line take the place of."""
     texts = {name: setting_text(Experiment, name) for name in ("data", "weights")}
     tables: dict[str, type[BaseModel]] = {"finetune": FineTuneSettings}
     for table in ("search", "evaluation", "cascades"):

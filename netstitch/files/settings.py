@@ -78,7 +78,7 @@ class Settings(BaseModel):
 
     @classmethod
     def from_keywords(cls, given: Mapping[str, Any], others: Iterable[str]) -> Self:
-        """Return what a function was given by name; `others` are keywords that are no settings."""
+        """Return settings of a function's keywords; `others` are keywords that are no settings."""
         check_names(cls.called, given, [*settings_fields(cls), *others], cls.refusal)
         return cls(**given)
 
@@ -119,7 +119,7 @@ def settings_fields(model: type[BaseModel]) -> list[str]:
 
 
 def setting_text(model: type[BaseModel], name: str) -> str:
-    """Return what a setting says, on one line: its description, or the docstring below it."""
+    """Return the text of a setting on one line: its description, or the docstring below it."""
     declaring = next(one for one in model.__mro__ if name in vars(one).get("__annotations__", ()))
     text = model.model_fields[name].description or _docstrings(declaring).get(name, "")
     return unbroken(text)
@@ -233,7 +233,7 @@ def _place(location: Iterable[int | str], given: Any) -> list[int | str]:
 
 
 def _expected(problem: ErrorDetails) -> str:
-    """Return what was expected, with the nearest known word where there is one."""
+    """Return the expectation in words, with the nearest known word where there is one."""
     message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
     if problem["type"] in EXPECTED:
         message = EXPECTED[problem["type"]].format(**problem["ctx"])

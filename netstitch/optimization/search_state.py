@@ -109,7 +109,7 @@ def _encoded_list(values: list[Any], arrays: list[npt.NDArray[Any]]) -> Any:
 
 
 def _decoded(value: Any, arrays: Sequence[npt.NDArray[Any]]) -> Any:
-    """Return what `_encoded` was given."""
+    """Return the value that `_encoded` was given."""
     if isinstance(value, list):
         return [_decoded(one, arrays) if type(one) in (dict, list) else one for one in value]
     if not isinstance(value, dict):

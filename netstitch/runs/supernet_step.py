@@ -131,7 +131,7 @@ def _outputs(
     averaging: Averaging,
     listener: Listener,
 ) -> Sequence[Sequence[int | str]] | None:
-    """Return what `output_choices` takes."""
+    """Return the sets of networks for `output_choices`."""
     asked = settings.supernet.outputs
     if asked == "pairs":
         return all_pairs(len(networks))

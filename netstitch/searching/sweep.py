@@ -122,7 +122,7 @@ class SupernetSearch:
     def reference_point(
         self, known: Mapping[Hashable, KnownResult | Solution], least: int = 1
     ) -> ReferencePoint | None:
-        """Return what hypervolumes count from.
+        """Return the point from which hypervolumes are measured.
 
         None while fewer than `least` references are known, unless the floor is given. One that
         ended early counts by the best that it can be.

@@ -165,7 +165,7 @@ def _reaching(
     outputs: Mapping[Term, Tensor],
     rule: AnswerRule,
 ) -> tuple[Tensor, Tensor]:
-    """Return which samples reach the last of some stages (n,), and its confidences (n,)."""
+    """Return (n,) bool, true for samples that reach the last of some stages, and confidences."""
     going, sure = torch.tensor(True), torch.tensor(0.0)
     for place, (answer, pair) in enumerate(answers_of(given, stages, outputs, rule)):
         if place:

@@ -99,7 +99,7 @@ def function_of(spec: str) -> str | None:
 
 
 def origin_of(model: str) -> str:
-    """Return where a library has a model's weights, as a part of a sentence; "" without any."""
+    """Return the page of a model's weights in a library, as part of a sentence; "" without any."""
     library, _, name = model.removeprefix("python:").partition(":")
     page = SOURCES[library].origin(name) if library in SOURCES else None
     return f", from {page}" if page else ""
