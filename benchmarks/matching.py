@@ -24,12 +24,12 @@ if __name__ == "__main__":
 import numpy as np
 
 from netstitch.matching.acyclic.downsets import Downsets, chain, downsets
-from netstitch.matching.acyclic.dynamic_program import Weights, heaviest_way, pairs_of
+from netstitch.matching.acyclic.dynamic_program import PairWeights, heaviest_way, pairs_of
 from netstitch.matching.acyclic.partial_order import partial_order, topological_order
 from netstitch.matching.acyclic.solver import STATE_CAP, maximum_acyclic_matching
 
 CASES = Path(__file__).parent.parent / "tests" / "matching" / "cases"
-Problem = tuple[int, list[tuple[int, int]], int, list[tuple[int, int]], Weights]
+Problem = tuple[int, list[tuple[int, int]], int, list[tuple[int, int]], PairWeights]
 
 
 def read(name: str) -> Problem:
@@ -50,7 +50,7 @@ def read(name: str) -> Problem:
     return len(sizes[0]), edges[0], len(sizes[1]), edges[1], weights
 
 
-def plain_python(a: Downsets, b: Downsets, weights: Weights) -> float:
+def plain_python(a: Downsets, b: Downsets, weights: PairWeights) -> float:
     """The programme's maximum without compilation."""
     starts_a, nodes_a, targets_a = a.starts.tolist(), a.nodes.tolist(), a.targets.tolist()
     starts_b, nodes_b, targets_b = b.starts.tolist(), b.nodes.tolist(), b.targets.tolist()
