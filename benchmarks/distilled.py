@@ -36,7 +36,7 @@ from netstitch.supernet.cascade_parts import graph_of_all_stages
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, unlabelled
 from netstitch.tuning import give
-from netstitch.tuning.cascade_decisions import decided, shares_going_on
+from netstitch.tuning.cascade_decisions import continuation_shares, with_new_threshold
 
 FORM = NumericsConfig(channels_last=True, batch=250, workers=1)
 MEMORY = 1_000_000_000
@@ -112,7 +112,7 @@ def rows(
     cascade = point.cascade
     words = f"cascade {', then '.join(point.outputs)}"
     yield Row(words, supernet, cascade)
-    anew = decided_anew(supernet, both, task, cascade, keywords["device"])
+    anew = with_new_thresholds(supernet, both, task, cascade, keywords["device"])
     yield Row(f"{words}, of distilled networks", both, anew, words)
     tuned = ns.finetune(supernet, point, task, trained="all", **keywords)
     assert isinstance(tuned.subnetwork, Cascade)
@@ -130,15 +130,15 @@ def rows(
         yield Row(named, tuned.supernet, CascadeStage(best.genotype), best.label)
 
 
-def decided_anew(
+def with_new_thresholds(
     supernet: Supernet, trained: Supernet, task: Classification, cascade: Cascade, device: str
 ) -> Cascade:
     """A cascade with thresholds at which as many images as before go on."""
     rule = answer_rule(supernet, task, cascade.confidence)
-    shares = (*shares_going_on(supernet, rule, cascade, device), None)
+    shares = (*continuation_shares(supernet, rule, cascade, device), None)
     done: list[CascadeStage] = []
     for stage, share in zip(cascade.stages, shares, strict=True):
-        done.append(decided(trained, rule, done, stage, share, device))
+        done.append(with_new_threshold(trained, rule, done, stage, share, device))
     return replace(cascade, stages=tuple(done))
 
 

@@ -42,14 +42,19 @@ def _escape(character: str) -> str:
     return f"\\x{number:02x}"
 
 
+def unbroken(text: object) -> str:
+    """Return a text on one line, with one space for all white space between two words."""
+    return " ".join(str(text).split())
+
+
 def one_line(error: BaseException, *, kind: bool = False) -> str:
-    """Return what an error says, short enough to stand within a message.
+    """Return the text of an error, short enough to stand within a message.
 
     Args:
         error: Any error; one that says nothing is named by its class.
         kind: Whether its class stands before what it says.
     """
-    text = " ".join(str(error).split())[:200]
+    text = unbroken(error)[:200]
     name = type(error).__name__
     return f"{name}: {text}" if kind and text else text or name
 

@@ -33,7 +33,7 @@ class Throughput:
         self.tasks.append((seconds, pieces))
 
     def expected(self, seconds: float) -> int:
-        """Return how many pieces, one after the other, so many seconds would do.
+        """Return the number of pieces, one after the other, that so many seconds suffice for.
 
         By the mean of those that are remembered; one while nothing is known yet. The oldest counts
         only while it is alone: the first of all may have had to warm up.
@@ -52,7 +52,7 @@ class Throughput:
         return int(min(seconds * pieces / taken, float(2**53)))
 
     def fitting(self, seconds: float) -> int:
-        """Return how many pieces to do together so that they end within so many seconds.
+        """Return the number of pieces to do together so that they end within so many seconds.
 
         Half of those that are expected, since some take longer; one where one fits.
         """

@@ -92,7 +92,7 @@ class CascadePoint(MeasuredPoint):
         return self.mean_costs.get(on, self.cost)
 
     def columns(self) -> dict[str, object]:
-        """Return what a cascade is, by the names of columns; stages are parted by bars."""
+        """Return the facts of a cascade, by the names of columns; stages are parted by bars."""
         found: dict[str, object] = {
             "stitches": self.stitches,
             "stages": "|".join(self.outputs),

@@ -8,7 +8,7 @@ from netstitch.analysis.front_point import MeasuredPoint, Split
 
 
 def flattery(points: Sequence[MeasuredPoint], on: Split) -> Interval | None:
-    """Return how much better points do on validation than on other samples, beside the ensemble.
+    """Return the mean excess of accuracy on validation over other samples, beside the ensemble's.
 
     The ensemble is chosen by no samples, so that what makes a part of the data easy for all
     networks cancels out. The result is the mean over points; None where none has its difference to

@@ -88,6 +88,6 @@ def fronts_charts(fronts: Mapping[str, Sequence[Front]], floor: Floor = "tenth")
 
 
 def plain_name(fronts: Sequence[Front]) -> str:
-    """Return what the plain cascades of fronts are called: by whether exits are among them."""
+    """Return the name of the plain cascades of fronts, which says whether exits are among them."""
     exits = any(one.exits for front in fronts for one in front.plain_cascades)
     return "plain cascades with exits" if exits else "plain cascades"

@@ -93,7 +93,7 @@ class MeasuredPoint:
         return None if nats is None else -nats
 
     def columns(self) -> dict[str, object]:
-        """Return what only this kind of point has, by the names of columns of a table."""
+        """Return the values that only this kind of point has, by the names of a table's columns."""
         return {}
 
 
@@ -152,7 +152,7 @@ class FrontPoint(MeasuredPoint):
         return self.genotype if self.exit is None else self.exit
 
     def columns(self) -> dict[str, object]:
-        """Return what a subnetwork is, by the names of columns."""
+        """Return the facts of a subnetwork, by the names of columns."""
         return {
             # That of an exit is another network's: who reads it would build that one.
             "genotype": " ".join(map(str, self.genotype)) if self.exit is None else "",

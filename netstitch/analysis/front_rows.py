@@ -40,7 +40,7 @@ def table_rows(
     cost_name: str,
     unit: str,
 ) -> list[list[str]]:
-    """Return what `Front.table` does; `whole` is the ensemble's cost, where there is one."""
+    """Return the rows of `Front.table`; `whole` is the ensemble's cost, where there is one."""
     parts = [part for part in SPLITS if part in measured or part == "test"]
     nats = parts if objective != ACCURACY else []
     further = _further(networks)

@@ -95,7 +95,7 @@ def hypervolume_of(
 def hypervolume_course(
     accuracies: ArrayLike, costs: ArrayLike, over: ReferencePoint
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return where the hypervolume rises, and to what; between these it stays.
+    """Return the places where the hypervolume rises, and its values there.
 
     Accuracies (n,) and costs (n,) are in the order in which networks were known, NaN where an
     accuracy is not.

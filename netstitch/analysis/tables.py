@@ -10,6 +10,7 @@ from rich.table import Table
 from netstitch.analysis.cascade_rows import STAGES
 from netstitch.analysis.front import Front
 from netstitch.analysis.front_rows import Rows, filled
+from netstitch.text import unbroken
 
 _MARKDOWN = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_[]<>|"})
 _LATEX = str.maketrans(
@@ -59,7 +60,7 @@ def _table(rows: Rows, sections: Collection[int], wrapped: str = "") -> Table:
 
 def markdown(rows: Rows) -> str:
     """Return a table of GitHub's Markdown; what would be markup in a cell is escaped."""
-    head, *body = [[" ".join(cell.translate(_MARKDOWN).split()) for cell in row] for row in rows]
+    head, *body = [[unbroken(cell.translate(_MARKDOWN)) for cell in row] for row in rows]
     lines = [head, ["---"] * len(head), *body]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
@@ -80,4 +81,4 @@ def latex(rows: Rows, caption: str = "") -> str:
 
 
 def _latex_cell(text: str) -> str:
-    return " ".join(text.translate(_LATEX).split())
+    return unbroken(text.translate(_LATEX))

@@ -1,8 +1,7 @@
 """Checks of the arguments of `ns.find_cascades`."""
 
-from typing import Any
-
 import numpy as np
+import torch
 
 from netstitch.analysis import Front
 from netstitch.cascades.answers import AnswerRule, answer_rule
@@ -44,7 +43,7 @@ def check_measured(
     task: Task,
     front: Front,
     form: NumericsConfig,
-    device: Any,
+    device: torch.device | str,
     *,
     stitched: bool,
 ) -> None:

@@ -5,10 +5,8 @@ from typing import Literal, TypedDict
 from pydantic import Field
 
 from netstitch.errors import SearchError
-from netstitch.files.settings import Settings
+from netstitch.files.settings import MEMORY, Settings
 from netstitch.stitching.cascade import Confidence
-
-MEMORY = 2_000_000_000
 
 
 class CascadeSettings(Settings):

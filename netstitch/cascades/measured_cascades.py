@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,11 @@ from netstitch.analysis.cascade_point import CascadePoint, CurveRow
 from netstitch.cascades.running import CascadeOrStage, RunOutcome
 from netstitch.costs import Cost
 from netstitch.evaluation.metrics import Metrics
-from netstitch.searching.measured_front import measured_fields, subnetwork_fields
+from netstitch.searching.measured_front import (
+    MeasuredFields,
+    measured_fields,
+    subnetwork_fields,
+)
 from netstitch.stitching.cascade import Cascade, CascadeStage
 from netstitch.stitching.cascade_terms import Selected
 from netstitch.stitching.exit import Exit
@@ -46,7 +49,7 @@ class CascadeOutcomes:
     def _metrics(self) -> dict[Split, list[Metrics]]:
         return {part: [each.metrics for each in own] for part, own in self.outcomes.items()}
 
-    def fields(self, one: CascadeOrStage) -> dict[str, Any]:
+    def fields(self, one: CascadeOrStage) -> MeasuredFields:
         """Return the measures of a cascade or subnetwork, as fields of a point."""
         ensemble = None if self.ensemble is None else self._places[self.ensemble]
         return measured_fields(self._metrics, self._places[one], ensemble)

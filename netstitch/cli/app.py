@@ -11,7 +11,7 @@ from netstitch.cli.network_commands import export, finetune_command, match_comma
 from netstitch.cli.report_command import compare, report
 from netstitch.cli.run_commands import cascade, demo, protocol, resume, run
 from netstitch.errors import NetstitchError
-from netstitch.text import printable, printable_line
+from netstitch.text import printable, printable_line, unbroken
 from netstitch.version import VERSION
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -41,7 +41,7 @@ def main() -> None:
         _check_text(sys.argv[1:])
         app(sys.argv[1:], exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        _fail(f"{' '.join(str(error).split()).rstrip('.')}; see netstitch --help")
+        _fail(f"{unbroken(error).rstrip('.')}; see netstitch --help")
     except NetstitchError as error:
         _fail(str(error))
     except KeyboardInterrupt:

@@ -104,7 +104,7 @@ def _print_notes(terminal: Terminal, front: Front) -> None:
 
 
 def _of_cascades(front: Front) -> str:
-    """Return what the numbers of cascades are, where there are some."""
+    """Return the legend to the numbers of cascades; "" without cascades."""
     if not front.cascades:
         return ""
     return (
@@ -130,7 +130,7 @@ def show_comparison(comparison: Comparison) -> None:
 
 
 def _sweep_table(swept: Sequence[Swept]) -> Table:
-    """Return what each population size came to; the best is marked."""
+    """Return the table of population sizes and their results; the best is marked."""
     best = best_of(swept)
     rows = [
         (
@@ -251,7 +251,7 @@ def show_tuning(tuning: Tuning) -> None:
 
 
 def _learned(kind: str, tuned: FineTuned, held_out: HeldOut) -> str:
-    """Return how near the teacher a network or cascade came, and what became of the rate."""
+    """Return words on the distance from the teacher before and after training, and on the rate."""
     best = (
         f"{held_out.before:.4g} nats before and {held_out.after:.4g} in the best state, which was "
         "kept"

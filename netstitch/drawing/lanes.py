@@ -229,7 +229,7 @@ def _arrow(arrow: Arrow, middles: Sequence[int]) -> str:
 
 
 def _ends(arrow: Arrow, middles: Sequence[int]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return where an arrow begins and ends, from edge to edge of its bars."""
+    """Return the ends of an arrow, from edge to edge of its bars."""
     down = 1 if middles[arrow.source] <= middles[arrow.target] else -1
     return (
         (_x(arrow.begins), middles[arrow.source] + down * BAR // 2),
@@ -266,7 +266,7 @@ def _labels(arrows: Sequence[Arrow], middles: Sequence[int]) -> list[str]:
 
 
 def _beside(arrow: Arrow, middles: Sequence[int], share: float) -> tuple[int, int]:
-    """Return where a label begins at a share of an arrow's height: a cubic with upright ends."""
+    """Return the place of a label at a share of an arrow's height: a cubic with upright ends."""
     (x0, y0), (x1, y1) = _ends(arrow, middles)
     eased = share * share * (3 - 2 * share)
     return round(x0 + eased * (x1 - x0)) + 7, round(y0 + share * (y1 - y0)) + 4

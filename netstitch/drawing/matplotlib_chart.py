@@ -198,7 +198,7 @@ def _legend_below(figure: Figure, handles: Sequence[Line2D | Patch], points: flo
 
 
 def _legend_columns(handles: Sequence[Line2D | Patch], letters: float) -> int:
-    """Return how many columns leave the fewest rows in a width of so many letters."""
+    """Return the number of columns with the fewest rows in a width of so many letters."""
     widths = [len(str(handle.get_label())) + 6 for handle in handles]
     for rows in range(1, len(widths)):
         columns = [widths[start : start + rows] for start in range(0, len(widths), rows)]

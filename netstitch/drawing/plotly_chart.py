@@ -138,7 +138,7 @@ def _bars(bars: Bars) -> go.Figure:
 
 
 def _layout(x: str, y: str) -> dict[str, object]:
-    """Return what all charts share; the page sets colours of text and lines, light or dark."""
+    """Return the layout that all charts share; the page sets colours of text and lines."""
     axis = {"zeroline": False, "ticks": "outside", "automargin": True}
     return {
         "xaxis": {"title": {"text": x}, "rangemode": "tozero", **axis},

@@ -14,6 +14,7 @@ from netstitch.evaluation.early_stopping import EarlyStopState
 from netstitch.evaluation.numerics import FULL, NumericsConfig
 from netstitch.evaluation.race import Race
 from netstitch.evaluation.runtime.schedule import KeyedOutputs, Schedule, execute, peak_bytes
+from netstitch.files.settings import MEMORY
 from netstitch.fitting import Batch, recalibrated
 from netstitch.fitting.feature_stream import inputs
 from netstitch.networks.content import united
@@ -36,7 +37,7 @@ Compute = Callable[[Tensor], list[KeyedOutputs]]
 HELD = 4_000_000_000
 """Bytes of samples that are arranged once and kept; more, such as a test set in a file that is
 mapped into memory, are arranged batch by batch, each time that they are read."""
-TOGETHER = 2_000_000_000
+TOGETHER = MEMORY
 """Bytes of values that genotypes computed together may hold at once, about."""
 ROUNDS = 4
 """Batches that each worker runs before outputs are looked at, where no end is in sight: workers
@@ -282,7 +283,7 @@ class Evaluator(BatchEvaluation):
                         compute, _ = self._prepared([genotypes[one] for one in going])
 
     def _prepared(self, genotypes: Sequence[Measurable]) -> tuple[Compute, int]:
-        """Return what computes outputs of a batch, and the bytes that all workers then hold.
+        """Return a function that computes a batch's outputs, and the bytes that all workers hold.
 
         Either all of the genotypes are exits, or none is.
         """

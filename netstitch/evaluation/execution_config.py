@@ -1,6 +1,6 @@
 """On how much of a machine, or of many, evaluations are asked to run."""
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field, field_validator
@@ -72,15 +72,16 @@ class ExecutionConfig(Settings):
 
     @field_validator("device", mode="before")
     @classmethod
-    def _named(cls, device: Any) -> object:
-        names = (device,) if isinstance(device, str) else device
+    def _named(cls, device: object) -> object:
+        given = [device] if isinstance(device, str) else device
+        names = tuple(given) if isinstance(given, list | tuple) else ()
         try:
-            known = isinstance(names, list | tuple) and list(map(torch.device, names))
+            known = [torch.device(name) for name in names]
         except (RuntimeError, TypeError):
-            known = False
+            known = []
         if not known:
             raise ValueError("expected a device of PyTorch or more, such as 'cpu' or 'cuda:0'")
-        return device if isinstance(device, str) else tuple(names)
+        return device if isinstance(device, str) else names
 
     def check(self) -> None:
         """Raise SearchError when this machine cannot do it."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -32,7 +32,7 @@ class Metrics:
         calibration: Of the predicted classes, where the task can tell it.
     """
 
-    correct: NDArray[Any]
+    correct: NDArray[np.bool_] | NDArray[np.floating]
     further: Mapping[str, float]
     cross_entropy: float | None = None
     calibration: Calibration | None = None
@@ -71,7 +71,7 @@ def measure(
 
 
 def measures_of(task: Task, logits: bool) -> dict[str, Measure]:
-    """Return what is measured of each batch, by name; some only where outputs are logits."""
+    """Return the measures of each batch by name; some only where outputs are logits."""
     measures: dict[str, Measure] = {"correct": task.correct}
     if task.tally is not None:
         measures["tally"] = _summed(task.tally)

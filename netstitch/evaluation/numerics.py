@@ -59,7 +59,7 @@ class NumericsConfig:
         return aligned(tensor.contiguous())
 
     def rounds(self, samples: int) -> int:
-        """Return how often the workers run a batch each until all samples are done."""
+        """Return the number of rounds, of a batch for each worker, until all samples are done."""
         batches = -(-samples // self.batch)
         return -(-batches // self.workers)
 

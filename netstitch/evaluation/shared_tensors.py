@@ -10,7 +10,7 @@ import pickle
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -69,7 +69,7 @@ def share(value: object, path: Path | None = None) -> SharedTensors:
     return SharedTensors(np.frombuffer(content.getbuffer(), np.uint8), rest.getvalue())
 
 
-def load_shared(shared: SharedTensors) -> Any:
+def load_shared(shared: SharedTensors) -> object:
     """Return the object, its tensors in the memory of the file or the array.
 
     What is written into those of a file changes this copy alone; nothing may write into an array.

@@ -26,13 +26,15 @@ from netstitch.evaluation.store_tables import (
     APPLICATION,
     TABLES,
     VERSION,
+    DeliveryRow,
+    EvaluationRow,
     Named,
     check_file,
     checked_rows,
     checksum,
     connect,
-    damaged,
     read_objectives,
+    store_damaged,
 )
 from netstitch.optimization import Evaluation
 from netstitch.optimization.executors.replay import Arrival, KnownResult, known_by
@@ -92,7 +94,7 @@ class Store:
             self._read_signatures()
         except sqlite3.Error as error:
             self.close()
-            raise self._failed(error) if create else damaged(path, error) from error
+            raise self._failed(error) if create else store_damaged(path, error) from error
         except StorageError:
             self.close()
             raise
@@ -160,17 +162,17 @@ class Store:
             StorageError: One is damaged, or has other objectives than this store.
         """
         query = "SELECT * FROM evaluations ORDER BY ordinal"
-        rows = list(checked_rows(self._connection, self.path, query))
-        values = map(self._values, read_objectives(self.path, [row[3] for row in rows]))
+        rows = [EvaluationRow(*row) for row in checked_rows(self._connection, self.path, query)]
+        values = map(self._values, read_objectives(self.path, [row.objectives for row in rows]))
         return {
-            signature: KnownResult(objectives, failure, seconds, worker, bool(early))
-            for (_, _, signature, _, seconds, _, worker, failure, early), objectives in zip(
-                rows, values, strict=True
+            row.signature: KnownResult(
+                objectives, row.failure, row.seconds, row.worker, bool(row.bounded)
             )
+            for row, objectives in zip(rows, values, strict=True)
         }
 
     def deliveries(self, search: int, after: int = 0) -> list[Delivery]:
-        """Return what a search was given behind so many results."""
+        """Return the results that a search was given, behind the first `after`."""
         signatures = {ordinal: signature for signature, ordinal in self._ordinals.items()}
         rows = checked_rows(
             self._connection,
@@ -180,14 +182,14 @@ class Store:
         )
         try:
             return [
-                Delivery(signatures[ordinal], together, elapsed)
-                for _, _, ordinal, together, _, elapsed in rows
+                Delivery(signatures[row.evaluation], row.round, row.elapsed)
+                for row in map(DeliveryRow._make, rows)
             ]
         except KeyError as error:
-            raise damaged(self.path, f"there is no evaluation {error}") from None
+            raise store_damaged(self.path, f"there is no evaluation {error}") from None
 
     def delivered(self, search: int) -> int:
-        """Return how many results a search was given."""
+        """Return the number of results that a search was given."""
         return len(self._delivered.get(search, ()))
 
     def capacity(self, places: int) -> int:

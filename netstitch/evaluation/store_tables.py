@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 from zlib import crc32
 
@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from netstitch.errors import StorageError
 from netstitch.files.documents import STRICT, problem
+from netstitch.text import unbroken
 
 APPLICATION, VERSION = 0x6E737469, 6
 """The mark of the file ("nsti"), and the version of its tables."""
@@ -50,6 +51,32 @@ TABLES = (
     """,
 )
 
+
+class EvaluationRow(NamedTuple):
+    """A row of the table evaluations."""
+
+    ordinal: int
+    genotype: bytes
+    signature: bytes
+    objectives: str | None
+    seconds: float
+    finished: float
+    worker: str
+    failure: str | None
+    bounded: int
+
+
+class DeliveryRow(NamedTuple):
+    """A row of the table deliveries."""
+
+    search: int
+    number: int
+    evaluation: int
+    round: int
+    skipped: int
+    elapsed: float
+
+
 Named = dict[str, float]
 """Objectives by name."""
 
@@ -83,16 +110,16 @@ def check_file(connection: sqlite3.Connection, path: Path) -> None:
         declared = {str(row[0]).strip() for row in schema}
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         # The latter where SQLite quotes a name that is damaged, in a message that is no text.
-        raise damaged(path, error) from error
+        raise store_damaged(path, error) from error
     if application != APPLICATION or version != VERSION:
         raise StorageError(
             f"{path} is not a store of evaluations of version {VERSION}; use the version of "
             "netstitch that wrote it"
         )
     if problems != ["ok"]:
-        raise damaged(path, problems[0])
+        raise store_damaged(path, problems[0])
     if not {table.strip() for table in TABLES} <= declared:
-        raise damaged(path, "its tables are not as they were made")
+        raise store_damaged(path, "its tables are not as they were made")
 
 
 def checked_rows(
@@ -107,11 +134,11 @@ def checked_rows(
         for whole in connection.execute(query):
             row = whole[:-1]
             if checksum(row) != whole[-1]:
-                raise damaged(path, f"row {row[:2]} is not as it was written")
+                raise store_damaged(path, f"row {row[:2]} is not as it was written")
             yield row
     except (sqlite3.Error, UnicodeDecodeError) as error:
         # Of its pages, of text that is none, or of a name in its schema that is none.
-        raise damaged(path, error) from error
+        raise store_damaged(path, error) from error
 
 
 def read_objectives(path: Path, texts: Sequence[str | None]) -> list[Named | None]:
@@ -124,20 +151,19 @@ def read_objectives(path: Path, texts: Sequence[str | None]) -> list[Named | Non
         # One document of all: a call for each row takes several times as long.
         found = _ROWS.validate_json(f"[{','.join(text or 'null' for text in texts)}]")
     except ValidationError as error:
-        raise damaged(path, problem(error)) from error
+        raise store_damaged(path, problem(error)) from error
     if len(found) != len(texts):
-        raise damaged(path, "a row holds the objectives of several")
+        raise store_damaged(path, "a row holds the objectives of several")
     return found
 
 
 def checksum(row: tuple[object, ...]) -> int:
-    """Return what the last column of a row holds, from those before it."""
+    """Return the checksum of a row, its last column, from those before it."""
     return crc32(repr(row).encode())
 
 
-def damaged(path: Path, reason: object) -> StorageError:
+def store_damaged(path: Path, reason: object) -> StorageError:
     """Return the error for a store that is not whole."""
-    why = " ".join(str(reason).split())
     return StorageError(
-        f"{path} is damaged ({why}); put back a copy of the run folder, or run anew"
+        f"{path} is damaged ({unbroken(reason)}); put back a copy of the run folder, or run anew"
     )

@@ -6,18 +6,19 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netstitch.errors import StorageError
 from netstitch.evaluation.store_tables import (
+    DeliveryRow,
+    EvaluationRow,
     check_file,
     checked_rows,
     connect,
-    damaged,
     read_objectives,
+    store_damaged,
 )
 
 
@@ -128,17 +129,17 @@ def read_evaluations(path: Path, score_name: str, cost_name: str) -> StoredEvalu
             check_file(connection, path)
             connection.execute("BEGIN")  # both tables as of one moment
             query = "SELECT * FROM evaluations ORDER BY ordinal"
-            rows = list(checked_rows(connection, path, query))
+            rows = [EvaluationRow(*row) for row in checked_rows(connection, path, query)]
             query = "SELECT * FROM deliveries ORDER BY search, number"
-            given = list(checked_rows(connection, path, query))
+            given = [DeliveryRow(*row) for row in checked_rows(connection, path, query)]
     except sqlite3.Error as error:
-        raise damaged(path, error) from error
+        raise store_damaged(path, error) from error
     ordinals, genotypes, signatures, objectives, seconds, _, _, failures, early = (
         zip(*rows, strict=True) if rows else ((),) * 9
     )
     lengths = {len(genotype) for genotype in genotypes}
     if len(lengths) > 1 or 0 in lengths:
-        raise damaged(path, f"genotypes have {min(lengths)} to {max(lengths)} bytes")
+        raise store_damaged(path, f"genotypes have {min(lengths)} to {max(lengths)} bytes")
     flat = np.frombuffer(b"".join(genotypes), np.uint16)
     return StoredEvaluations(
         flat.reshape(len(rows), -1) if rows else flat.reshape(0, 0),
@@ -162,9 +163,9 @@ def _by_name(
     names = whole[0].keys() if whole else {score_name: None, cost_name: None}.keys()
     for row in whole:
         if row.keys() != names:
-            raise damaged(path, f"evaluations have {', '.join(names)}, and {', '.join(row)}")
+            raise store_damaged(path, f"evaluations have {', '.join(names)}, and {', '.join(row)}")
     if not {score_name, cost_name} <= names:
-        raise damaged(
+        raise store_damaged(
             path, f"its search is for {score_name} and {cost_name}, and it holds {', '.join(names)}"
         )
     found = {
@@ -173,23 +174,23 @@ def _by_name(
     }
     score, cost = found[score_name], found[cost_name]
     if (score < 0).any() or (score > 1).any() or (cost < 0).any():
-        raise damaged(path, f"{score_name} or {cost_name} of an evaluation cannot be")
+        raise store_damaged(path, f"{score_name} or {cost_name} of an evaluation cannot be")
     return found
 
 
 def _searches(
-    path: Path, ordinals: tuple[int, ...], given: list[tuple[Any, ...]]
+    path: Path, ordinals: tuple[int, ...], given: list[DeliveryRow]
 ) -> dict[int, DeliveredResults]:
     index_of = {ordinal: index for index, ordinal in enumerate(ordinals)}
-    missing = next((row[2] for row in given if row[2] not in index_of), None)
+    missing = next((row.evaluation for row in given if row.evaluation not in index_of), None)
     if missing is not None:
-        raise damaged(path, f"there is no evaluation {missing}")
+        raise store_damaged(path, f"there is no evaluation {missing}")
     found = {}
-    for search in dict.fromkeys(row[0] for row in given):
-        own = [row for row in given if row[0] == search]
+    for search in dict.fromkeys(row.search for row in given):
+        own = [row for row in given if row.search == search]
         found[search] = DeliveredResults(
-            np.array([index_of[row[2]] for row in own], np.int64),
-            np.array([row[4] for row in own], np.int64),
-            np.array([row[5] for row in own], np.float64),
+            np.array([index_of[row.evaluation] for row in own], np.int64),
+            np.array([row.skipped for row in own], np.int64),
+            np.array([row.elapsed for row in own], np.float64),
         )
     return found

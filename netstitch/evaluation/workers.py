@@ -62,7 +62,9 @@ class WorkerEvaluator(BatchEvaluation):
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__ |= state
         torch.set_num_threads(1)  # batches run side by side, see `NumericsConfig`
-        self._evaluator: Evaluator = load_shared(self._shared)
+        evaluator = load_shared(self._shared)
+        assert isinstance(evaluator, Evaluator)
+        self._evaluator = evaluator
         self._evaluator.move(self._devices[worker_number() % len(self._devices)])
 
     def __call__(self, genotype: Genotype) -> Objectives:

@@ -18,6 +18,7 @@ from pydantic_core import PydanticOmit, core_schema
 
 from netstitch.experiments.experiment import Experiment
 from netstitch.files.settings import setting_text, settings_fields, tables_of
+from netstitch.text import unbroken
 from netstitch.tuning import FineTuneSettings
 
 HEAD = """# All keys of experiment files
@@ -54,7 +55,7 @@ def key_page() -> str:
 def _tables(model: type[BaseModel], title: str, path: str) -> Iterator[str]:
     """Return a table of keys, and those of the tables within it."""
     doc = (model.__doc__ or "").split("\n\n")[0]
-    yield f"## {title}\n\n{' '.join(doc.split())}\n"
+    yield f"## {title}\n\n{unbroken(doc)}\n"
     yield "| key | kind | default | |\n|---|---|---|---|"
     properties = model.model_json_schema(schema_generator=_FileSchema)["properties"]
     inner: dict[type[BaseModel], list[str]] = {}
@@ -107,7 +108,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def key_texts() -> dict[str, str]:
-    """Return what keys that options of the command line take the place of say, by dotted key."""
+    """Return the texts of keys, dotted, that options of the command line take the place of."""
     texts = {name: setting_text(Experiment, name) for name in ("data", "weights")}
     tables: dict[str, type[BaseModel]] = {"finetune": FineTuneSettings}
     for table in ("search", "evaluation", "cascades"):

@@ -173,7 +173,7 @@ def _check_class_folders(
 
 
 def _sources(experiment: Experiment, parts: Sequence[str]) -> dict[str, SamplesTable]:
-    """Return where parts are read from; validation samples with those that are to confirm."""
+    """Return the sources of parts; that of validation samples with those that are to confirm."""
     task = experiment.task
     found = {"validation": task.validation, "training": task.training, "test": task.test}
     limit, count = task.validation.limit, task.confirmation

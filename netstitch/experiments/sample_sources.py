@@ -134,7 +134,7 @@ class _SourceReader:
         )
 
     def returned(self) -> Any:
-        """Return what the function that the source names returns."""
+        """Return the result of the function that the source names."""
         folder = Path(self.experiment.folder)
         return call_function(self.table.source, folder=folder, error=DataError)
 

@@ -16,7 +16,7 @@ from netstitch.supernet.supernet import Supernet
 
 
 def cascade_card(supernet: Supernet, cascade: Cascade, subnetwork: Subnetwork) -> dict[str, Any]:
-    """Return what the card says of a cascade; costs are those of the graph that is exported."""
+    """Return the card's entries on a cascade; costs are those of the graph that is exported."""
     graph = subnetwork.graph
     assert isinstance(graph, StagedGraph)
     stages = in_normal_form(supernet, cascade).stages
@@ -44,7 +44,7 @@ def cascade_card(supernet: Supernet, cascade: Cascade, subnetwork: Subnetwork) -
 
 
 def selected_card(supernet: Supernet, chosen: Selected) -> dict[str, object]:
-    """Return what the card says of a genotype or an exit."""
+    """Return the card's entries on a genotype or an exit."""
     if isinstance(chosen, Exit):
         return {"exit": {"network": supernet.names[chosen.network], "points": list(chosen.points)}}
     return {"genotype": list(chosen)}

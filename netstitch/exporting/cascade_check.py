@@ -48,7 +48,7 @@ def decide(
     inputs: Tensor,
     thresholds: Tensor | None = None,
 ) -> SampleDecisions:
-    """Return how a cascade decides on inputs (n, ...).
+    """Return the decisions of a cascade on inputs (n, ...).
 
     Each stage is run for the samples that reach it, one stage after the other. Without thresholds
     they are such that about half of these go on.

@@ -188,7 +188,7 @@ def _first_line(error: Exception) -> str:
 def _identity(
     supernet: Supernet, genotype: Genotype | Exit | Cascade, subnetwork: Subnetwork
 ) -> dict[str, object]:
-    """Return what the card says of the supernet's part that is exported."""
+    """Return the entries of the card on the exported part of the supernet."""
     chosen: dict[str, object]
     if isinstance(genotype, Cascade):
         card = cascade_card(supernet, genotype, subnetwork)

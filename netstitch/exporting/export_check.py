@@ -102,7 +102,7 @@ def check(file: str, run: Callable[..., OutputsByKey], probes: Sequence[Probe]) 
 
 
 def check_in_words(probes: Sequence[Probe]) -> dict[str, object]:
-    """Return what export.json says of the check."""
+    """Return the entries of export.json on the check."""
     said: dict[str, object] = {
         "batch_sizes": list(dict.fromkeys(len(probe.inputs) for probe in probes)),
         "relative_tolerance": TOLERANCE,

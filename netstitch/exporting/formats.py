@@ -70,7 +70,7 @@ class Format:
     check_installed: Callable[[], None] = lambda: None
 
     def usage_in(self, folder: str, subnetwork: Subnetwork) -> str:
-        """Return how to run the files of a subnetwork in a folder."""
+        """Return a function that runs the files of a subnetwork in a folder."""
         name = input_name(subnetwork)
         return self.usage.replace("INPUT", name).replace("FOLDER", folder)
 

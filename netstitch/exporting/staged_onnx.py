@@ -186,7 +186,7 @@ class _StagedModel:
         return level
 
     def _branch(self, index: int, handed: Mapping[str, str], answer: str) -> "onnx.GraphProto":
-        """Return what is run where samples go on: the next stages, whose answers take the place."""
+        """Return the graph for samples that go on: the next stages, whose answers are taken."""
         name = f"decision_{index + 1}/".__add__
         start = _Level()
         axes, last = start.constant(name("axes"), [0]), start.constant(name("last"), [-1])
@@ -203,7 +203,7 @@ class _StagedModel:
         return self._graph(index, level, name("answer"))
 
     def _stop(self, index: int, answer: str) -> "onnx.GraphProto":
-        """Return what is run where no sample goes on."""
+        """Return the graph for the case that no sample goes on."""
         level, name = _Level(), f"decision_{index + 1}/kept"
         level.add("Identity", [answer], name)
         return self._graph(index, level, name)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from netstitch.errors import StorageError
 from netstitch.files.folders import read_json
-from netstitch.text import one_line
+from netstitch.text import one_line, unbroken
 
 STRICT = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
@@ -80,4 +80,4 @@ def problem(error: ValidationError) -> str:
         text = f"{location}: {expected}" if location else expected
     else:
         text = f"{location} is {first['input']!r:.80}, and {expected}"
-    return " ".join(text.split())[:300]
+    return unbroken(text)[:300]

@@ -27,7 +27,10 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from netstitch.errors import NetstitchError
-from netstitch.text import counted, did_you_mean, expected_one_of
+from netstitch.text import counted, did_you_mean, expected_one_of, unbroken
+
+MEMORY = 2_000_000_000
+"""The default of settings that say how many bytes a step may hold."""
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -75,7 +78,7 @@ class Settings(BaseModel):
 
     @classmethod
     def from_keywords(cls, given: Mapping[str, Any], others: Iterable[str]) -> Self:
-        """Return what a function was given by name; `others` are keywords that are no settings."""
+        """Return settings of a function's keywords; `others` are keywords that are no settings."""
         check_names(cls.called, given, [*settings_fields(cls), *others], cls.refusal)
         return cls(**given)
 
@@ -116,10 +119,10 @@ def settings_fields(model: type[BaseModel]) -> list[str]:
 
 
 def setting_text(model: type[BaseModel], name: str) -> str:
-    """Return what a setting says, on one line: its description, or the docstring below it."""
+    """Return the text of a setting on one line: its description, or the docstring below it."""
     declaring = next(one for one in model.__mro__ if name in vars(one).get("__annotations__", ()))
     text = model.model_fields[name].description or _docstrings(declaring).get(name, "")
-    return " ".join(text.split())
+    return unbroken(text)
 
 
 @cache
@@ -230,14 +233,14 @@ def _place(location: Iterable[int | str], given: Any) -> list[int | str]:
 
 
 def _expected(problem: ErrorDetails) -> str:
-    """Return what was expected, with the nearest known word where there is one."""
+    """Return the expectation in words, with the nearest known word where there is one."""
     message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
     if problem["type"] in EXPECTED:
         message = EXPECTED[problem["type"]].format(**problem["ctx"])
     if problem["type"] == "literal_error":
         known = re.findall(r"'([^']+)'", problem["ctx"]["expected"])
         message = did_you_mean(problem["input"], known) + message
-    return " ".join(message.split())
+    return unbroken(message)
 
 
 def _table(place: list[int | str]) -> str:
@@ -253,7 +256,7 @@ def _unknown(name: object, known: Iterable[str]) -> str:
     return f"has no setting {_shown(name)}; {expected}"
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, list) and any(isinstance(row, dict) for row in value):

@@ -47,7 +47,7 @@ def best_sources(
         progress: Called after every batch.
     """
     graphs = [network.graph for network in networks]
-    reader, asked = FeatureReader(networks), settings or LeastSquaresSettings()
+    reader, chosen = FeatureReader(networks), settings or LeastSquaresSettings()
     checked = fitting_batches(graphs, batches, FittingError)
 
     def errors(stitches: Sequence[Stitch]) -> list[float]:
@@ -56,7 +56,7 @@ def best_sources(
         def take(index: int, best: LinearMap, error: float | None) -> None:
             found[index] = 0.0 if error is None else error
 
-        solve_all(stitches, reader, _first(checked), asked, take, progress)
+        solve_all(stitches, reader, _first(checked), chosen, take, progress)
         return found
 
     return with_sources(graphs, matching, sources, errors)

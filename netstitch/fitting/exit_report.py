@@ -63,7 +63,7 @@ class ExitReport(StitchReport):
     rows: tuple[ExitFit, ...]
 
     def count(self, fate: Fate) -> int:
-        """Return how many exits have a fate."""
+        """Return the number of exits with a fate."""
         return sum(row.fate == fate for row in self.rows)
 
     def doubts(self) -> Iterator[str]:

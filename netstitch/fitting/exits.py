@@ -99,7 +99,7 @@ def fit_exits(
 
 
 def _most_at_once(samples: ExitSamples, points: Sequence[ExitPoint], memory: int) -> int:
-    """Return how many exits may be fitted at the same time, so that memory (bytes) holds them."""
+    """Return the number of exits that may be fitted at the same time within memory (bytes)."""
     count, classes = samples.targets.shape
     widths = [
         sum(samples.features[one.network, name].shape[1] for name in one.points)

@@ -39,7 +39,7 @@ def inputs_and_rest(batches: Iterable[Batch]) -> Iterator[tuple[int, Tensor, tup
 
 
 def count_batches(batches: Iterable[Batch]) -> int | None:
-    """Return how many batches there are, None where that is not known before they are read."""
+    """Return the number of batches; None where that is not known before they are read."""
     try:
         return len(batches) if isinstance(batches, Sized) else None
     except TypeError:  # a loader of a data set without length

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from netstitch.errors import FittingError
-from netstitch.files.settings import Settings
+from netstitch.files.settings import MEMORY, Settings
 from netstitch.fitting.moments import POSITIONS
 from netstitch.fitting.solve import RIDGE
 
@@ -40,7 +40,7 @@ class LeastSquaresSettings(FittingSettings):
     """The strength with which weights are drawn to 0, relative to the mean variance of what the
     stitch reads."""
     holdout: Holdout = 0.125
-    memory_budget: int = Field(default=2_000_000_000, ge=1)
+    memory_budget: int = Field(default=MEMORY, ge=1)
     """Bytes for the moments, beyond which there are more passes."""
     positions: int = Field(default=POSITIONS, ge=1)
     """The number of positions, at random, that are looked at in each image of larger maps."""
@@ -65,7 +65,7 @@ class AdamSettings(FittingSettings):
     holdout: float = Field(default=0.125, ge=0, le=0.5)
     """Share of the samples that errors are measured on, and that are not trained on; 0 to train on
     all, and measure errors on every eighth of these."""
-    memory_budget: int = Field(default=2_000_000_000, ge=1)
+    memory_budget: int = Field(default=MEMORY, ge=1)
     """Bytes of images to hold, so that they can be shuffled."""
     seed: int = Field(default=1, ge=0)
     """The seed of the initial weights and of the order of the images."""
@@ -86,7 +86,7 @@ class ExitSettings(FittingSettings):
     positions: int = Field(default=16, ge=1)
     """The number of positions, at random, that are looked at in each image where outputs are
     maps."""
-    memory_budget: int = Field(default=2_000_000_000, ge=1)
+    memory_budget: int = Field(default=MEMORY, ge=1)
     """Bytes of features to hold, beyond which samples are not read; and of what fitting takes."""
 
 

@@ -256,7 +256,7 @@ def _solve_group(group: MatchGroup, ridge: float) -> Iterator[tuple[int, LinearM
 def _batch_counter(
     progress: ProgressCallback | None, batches: Iterable[Batch], number: int, passes: int
 ) -> Callable[[int], None]:
-    """Return what calls `progress` with the batches done in pass `number`."""
+    """Return a function that calls `progress` with the batches done in pass `number`."""
     if progress is None:
         return lambda done: None
     length = count_batches(batches)

@@ -44,7 +44,7 @@ def solve(moments: Moments, source: int, targets: Sequence[int], ridge: float) -
 
 
 def _inverse(inner: Tensor, ridge: float, resolution: float) -> Callable[[Tensor], Tensor]:
-    """Return what multiplies by (inner + ridge v I)^-1.
+    """Return a function that multiplies by (inner + ridge v I)^-1.
 
     `inner` is (n, n), symmetric and positive semidefinite, and v the mean of its diagonal. A ridge
     of `resolution` or more resolves every direction; without one, those with less than that share

@@ -23,7 +23,7 @@ def compatible(node_a: Node, node_b: Node) -> bool:
 
 
 def kind_of(node: Node) -> LayoutAndSizes | None:
-    """Return what a point shares with those compatible to it; None for a node that is no point."""
+    """Return the layout and sizes that compatible points share; None where a node is no point."""
     layout = node.layout
     return None if layout is None else (layout, layout.sizes(node.shape or ()))
 

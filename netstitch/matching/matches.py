@@ -95,7 +95,7 @@ class Matching:
         return lines_svg(self.names, lines, f"{len(self.matches)} matches")
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: the number of matches, the bound, and the points."""
+        """Return HTML for notebooks: the number of matches, the bound, and the points."""
         bound = "the maximum" if self.exact else f"at most {self.upper_bound:g} is possible"
         head = "".join(f"<th>{escape(name)}</th>" for name in self.names)
         rows = [f"<tr><th></th>{head}</tr>"] if head else []

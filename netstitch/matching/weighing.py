@@ -64,7 +64,7 @@ def weight_table(
 def _by_pair(
     weights: Weighing, indices: Sequence[tuple[int, int]]
 ) -> Mapping[tuple[int, int], PairWeighing]:
-    """Return what was given for each pair of networks."""
+    """Return the weights that were given, by pair of networks."""
     listed = ", ".join(map(str, indices))
     if isinstance(weights, Mapping):
         if set(weights) != set(indices):

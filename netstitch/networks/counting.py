@@ -70,7 +70,7 @@ def elementwise(operation: str, output: Shape, inputs: Sequence[Shape]) -> int:
 
 
 def count_parameters(weights: Mapping[str, Tensor]) -> int:
-    """Return how many numbers the parameters among tensors hold; buffers do not count."""
+    """Return the number of elements of the parameters among tensors; buffers do not count."""
     return sum(t.numel() for t in weights.values() if isinstance(t, nn.Parameter))
 
 

@@ -49,7 +49,7 @@ class FeatureLayout:
         return tuple(size for axis, size in enumerate(shape) if axis > 0 and axis != self.channels)
 
     def described(self, shape: Sequence[Dimension]) -> str:
-        """Return what points of a shape are called, such as "maps of 7x7"."""
+        """Return the name for points of a shape, such as "maps of 7x7"."""
         sizes = self.sizes(shape)
         return f"{self.name}s" + (f" of {'x'.join(map(str, sizes))}" if sizes else "")
 

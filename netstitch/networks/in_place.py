@@ -3,9 +3,8 @@
 They move fewer bytes and need no new memory. Numbers, layout and type of results are the same.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -105,9 +104,10 @@ def _candidates(node: Node) -> list[tuple[int, str]]:
     return [(position, one.name) for position, one in operands if isinstance(one, Ref)]
 
 
-def takes_the_place(way: InPlace, args: list[Any]) -> bool:
+def takes_the_place(way: InPlace, args: Sequence[object]) -> bool:
     """Return whether the result in an operand's memory is laid out as it would be in new memory."""
     operand = args[way.argument]
+    assert isinstance(operand, Tensor)
     last = operand.dim() == 4 and operand.is_contiguous(memory_format=torch.channels_last)
     if operand.is_contiguous() == last:  # none of the two layouts, or both, with sizes of one
         return False

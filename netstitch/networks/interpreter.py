@@ -96,7 +96,7 @@ class Interpreter:
         return [values[register] for register in self.results]
 
     def compute(
-        self, batch: Tensor, known: Mapping[str, Any] = MappingProxyType({})
+        self, batch: Tensor, known: Mapping[str, object] = MappingProxyType({})
     ) -> dict[str, Any]:
         """Return the results of a `united` graph by name.
 

@@ -90,7 +90,7 @@ def load_graph(path: Path) -> Graph:
 
 
 def built(path: Path, build: Callable[[], Built]) -> Built:
-    """Return what `build` makes; raise StorageError, naming the file, where it cannot."""
+    """Return the result of `build`; raise StorageError, naming the file, where it fails."""
     try:
         return build()
     except Exception as error:  # whatever torch says of a graph that nobody captured
@@ -103,7 +103,7 @@ def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
 
 
 def weights_content(weights: Mapping[str, Tensor]) -> bytes:
-    """Return what `write_weights` writes."""
+    """Return the content of the file that `write_weights` writes."""
     parameters = [key for key, value in weights.items() if isinstance(value, torch.nn.Parameter)]
     tensors: dict[str, Tensor] = {}
     seen: set[int] = set()

@@ -50,7 +50,7 @@ def norms_as_sums(graph: Graph, weights: Mapping[str, Tensor]) -> tuple[Graph, d
 
 
 def _parts(graph: Graph, weights: Mapping[str, Tensor], node: Node) -> tuple[Tensor, Tensor]:
-    """Return what a batch norm multiplies by and what it adds, (channels, 1, ...)."""
+    """Return a batch norm's factor and summand, (channels, 1, ...)."""
     scale, mean, shift = norm_parts(graph, weights, node)
     sizes = (-1, *[1] * (len(node.shape or ()) - 2))
     dtype = vars(torch)[str(node.dtype)]

@@ -5,7 +5,6 @@ file nor one that asks for terabytes gets as far as a computation.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import (
@@ -85,10 +84,10 @@ def _result(node: Node, values: Mapping[str, object]) -> object:
     return found
 
 
-def _check(node: Node, found: Any) -> None:
+def _check(node: Node, found: object) -> None:
     """Raise ValueError where a value is not what its node says."""
     several = isinstance(found, tuple | list)
-    for one in found if several else [found]:
+    for one in found if isinstance(found, tuple | list) else [found]:
         if isinstance(one, torch.Tensor) and one.numel() > MOST * SAMPLES:
             raise ValueError(f"node {node.name!r} ({node.operation}) is too large to be held")
     if not (several or isinstance(found, torch.Tensor | bool | float) or _is_whole(found)):

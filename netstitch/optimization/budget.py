@@ -48,7 +48,7 @@ class Budget:
         return math.inf if self.seconds is None else OVERTIME * self.seconds
 
     def used(self, evaluations: int, skipped: int) -> int:
-        """Return how many evaluations count as spent."""
+        """Return the number of evaluations that count as spent."""
         return evaluations + skipped if self.count_skipped else evaluations
 
     def share(self, used: int, elapsed: float) -> float:

@@ -237,7 +237,7 @@ class Engine:
     def _known(
         self, slot: int, genotype: Genotype, signature: Hashable, unchanged: bool
     ) -> Solution:
-        """Return what a slot receives of a known signature, whole where that matters to it."""
+        """Return the solution for a slot of a known signature, whole where that matters."""
         known = Solution(genotype, self._ledger.known[signature])
         if signature not in self._ledger.early or not self._rejection.in_slot(slot, known):
             return known

@@ -33,7 +33,7 @@ class RisingThreshold:
         self.value = max(self.value, self.target * min(1.0, share / RISE))
 
     def violation(self, solution: Solution) -> float:
-        """Return how far a solution is under the threshold: 0 if it is not, infinite if failed."""
+        """Return a solution's shortfall from the threshold: 0 for none, infinite if it failed."""
         if solution.objectives is None:
             return math.inf
         return max(0.0, self.value - solution.objectives[self.column])

@@ -161,7 +161,7 @@ class SearchAccount:
         self._history.mark(self.used, (evaluated, self.skipped, self.unchanged, elapsed))
 
     def progress(self) -> Progress:
-        """Return where the search is."""
+        """Return the progress of the search."""
         evaluated, (elapsed, idle) = len(self._ledger.known), self.timing.spent()
         return Progress(
             used=self.used,
@@ -180,7 +180,7 @@ class SearchAccount:
         )
 
     def result(self, stopped: Stopped) -> SearchResult:
-        """Return what the search came to, at its end."""
+        """Return the result of the search, at its end."""
         last = self.progress()
         counts = last.evaluated, last.skipped, last.unchanged, last.elapsed
         self._history.finish(last.used, counts)

@@ -5,7 +5,7 @@ dataclasses of KINDS. Reading one runs no code.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ from netstitch.optimization.problem import Solution, State
 from netstitch.optimization.results import Pending
 
 FORMAT = "netstitch-search-6"
-KINDS: Mapping[str, Any] = {one.__name__: one for one in (Completed, Mixing, Pending, Solution)}
+KINDS: Mapping[str, Callable[..., object]] = {
+    one.__name__: one for one in (Completed, Mixing, Pending, Solution)
+}
 _SHOWN = 60
 _PLAIN = (type(None), bool, int, float, str)
 
@@ -107,7 +109,7 @@ def _encoded_list(values: list[Any], arrays: list[npt.NDArray[Any]]) -> Any:
 
 
 def _decoded(value: Any, arrays: Sequence[npt.NDArray[Any]]) -> Any:
-    """Return what `_encoded` was given."""
+    """Return the value that `_encoded` was given."""
     if isinstance(value, list):
         return [_decoded(one, arrays) if type(one) in (dict, list) else one for one in value]
     if not isinstance(value, dict):

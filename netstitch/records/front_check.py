@@ -41,7 +41,7 @@ def check_cost_known(path: Path, name: str) -> None:
 
 
 def _of_network(point: FrontPoint, cost_name: str, structure: Structure) -> str | None:
-    """Return what does not fit a network, or nothing."""
+    """Return the reason why a point does not fit the supernet; None where it does."""
     reason = _misfit(point.genotype, structure)
     if reason is not None:
         return reason
@@ -65,7 +65,7 @@ def _of_network(point: FrontPoint, cost_name: str, structure: Structure) -> str 
 
 
 def _of_cascade(point: CascadePoint, cost_name: str, structure: Structure) -> str | None:
-    """Return what does not fit a cascade, or nothing."""
+    """Return the reason why a cascade does not fit the supernet; None where it does."""
     stages: list[Genotype | Exit] = []
     for number, stage in enumerate(point.cascade.stages, start=1):
         reason = _misfit(stage.subnetwork, structure)

@@ -213,7 +213,7 @@ def keep_warnings(folder: Path, warnings: Sequence[str]) -> None:
 
 
 def state_of(run: Path, document: RunDocument, *, running: bool) -> str:
-    """Return how far the run in a folder is, such as "searching" or "stopped while it searched"."""
+    """Return the state of a folder's run, such as "searching" or "stopped while it searched"."""
     if document.done:
         return f"done, its search ended by {document.stopped}"
     if document.outcome is not None and document.outcome.lacks_cascades:
@@ -228,7 +228,7 @@ def state_of(run: Path, document: RunDocument, *, running: bool) -> str:
 
 
 def how_on(run: Path, *, running: bool) -> str:
-    """Return what to do about a run that is not done, as the rest of a sentence."""
+    """Return the way to go on with a run that is not done, as the rest of a sentence."""
     if running:
         return f"wait until it is done, {command('status', run)} tells how far it is"
     return f"{command('resume', run)} goes on"

@@ -217,7 +217,7 @@ def _front_so_far(
 
 
 def evaluations_of(folder: Path, document: RunDocument, structure: Structure) -> StoredEvaluations:
-    """Return what a run evaluated, without rows where the search did not begin.
+    """Return the evaluations of a run, without rows where the search did not begin.
 
     Raises:
         StorageError: The file is missing or damaged, or of another supernet.
@@ -262,7 +262,7 @@ def read_finished(run: Path) -> tuple[RunDocument, Front]:
 
 
 def read_front(run: Path) -> Front:
-    """Return what the front's file of a run says; raise StorageError where it is damaged."""
+    """Return the front in the file of a run; raise StorageError where it is damaged."""
     path = run / FRONT_FILE
     try:
         return front_from_json(read_file(path))

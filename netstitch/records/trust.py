@@ -107,7 +107,7 @@ def signed(config: Mapping[str, object], listener: Listener = ignore) -> dict[st
 def permission_for(
     run: Path, document: RunDocument, experiment: Experiment, *, trust: bool, again: str
 ) -> Permission | None:
-    """Return what may be run of the Python that a run's samples need; None for all of it.
+    """Return the permission to run the Python that a run's samples need; None for all of it.
 
     With `trust`, the user said that it may be run, whosever it is, which the command `again` does.
 

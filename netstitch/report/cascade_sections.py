@@ -116,7 +116,7 @@ def _selected(stage: CascadeStage) -> np.ndarray | Exit:
 
 
 def _stage_text(front: Front, point: CascadePoint, index: int, made: str) -> str:
-    """Return what a stage computes, what that costs, and whom it answers."""
+    """Return words on a stage: its layers, their cost, and the samples that it answers."""
     stage, last = point.cascade.stages[index], front.parts[-1]
     more = "" if index == 0 else " more"
     text = f"It {made}. That is {in_costs(front, point.stage_costs[index])}{more}."

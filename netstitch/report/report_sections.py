@@ -185,7 +185,7 @@ def _stitches(run: RunRecord) -> Iterator[ReportSection]:
 
 
 def _ending(run: RunRecord) -> str:
-    """Return how many proposals were known when the search ended, and why it did."""
+    """Return words on the proposals that were known, and on the reason why the search ended."""
     outcome = run.document.outcome
     if outcome is None:
         return ""

@@ -74,7 +74,7 @@ def _of_cascades(front: Front, part: Split) -> str:
 
 
 def notes(run: RunRecord) -> list[str]:
-    """Return what a reader must know of a run that is not whole, and of how sure it is."""
+    """Return the notes on a run: its warnings, its gaps, and the uncertainty of its figures."""
     found = [line[:1].upper() + line[1:] for line in run.document.warnings]
     if run.running:
         found.append(
@@ -101,7 +101,7 @@ def notes(run: RunRecord) -> list[str]:
 
 
 def table_text(run: RunRecord) -> str:
-    """Return what the table of networks shows."""
+    """Return the note on the table of networks."""
     part = run.front.parts[-1]
     text = (
         "Differences are in points, with the 95 % interval of a bootstrap over samples; those to "

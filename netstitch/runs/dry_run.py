@@ -74,7 +74,7 @@ def try_out(
 
 
 def _cascades_in_words(supernet: Supernet, settings: RunSettings) -> str:
-    """Return what a run of the supernet does beside its search."""
+    """Return words on the work of a run beside its search."""
     limits, structure = settings.exits, supernet.structure
     points = exit_points(structure, exit_output(structure, None), limits.exits, limits.points)
     cascades = settings.cascades

@@ -8,10 +8,10 @@ import torch
 
 from netstitch.analysis import CascadePoint, Split
 from netstitch.cascades.answers import answer_rule
-from netstitch.cascades.cascade_settings import MEMORY
 from netstitch.cascades.running import RunOutcome, run_cascades
 from netstitch.evaluation import NumericsConfig
 from netstitch.events import Listener, StageBegan, advancing
+from netstitch.files.settings import MEMORY
 from netstitch.runs.tuned_rows import TunedRow, tuned_rows
 from netstitch.stitching.cascade import Cascade
 from netstitch.supernet.supernet import Supernet

@@ -158,7 +158,7 @@ def telling_of(files: Sequence[Path], listener: Listener) -> Iterator[None]:
 def _statistics_after(
     settings: FineTuneSettings, statistics: Sequence[Tensor] | None
 ) -> Sequence[Tensor] | None:
-    """Return what statistics are taken from after training: with a teacher they stay.
+    """Return the batches that statistics are taken from after training; None with a teacher.
 
     The state that is kept was compared with those that training began with.
     """

@@ -167,7 +167,7 @@ class WarningKeeper:
 
 
 def scalars(progress: SearchProgress) -> dict[str, float]:
-    """Return what is plotted over evaluations, by name."""
+    """Return the values to plot over evaluations, by name."""
     counts = progress.counts
     found = {
         "search/evaluated": counts.evaluated,

@@ -109,7 +109,7 @@ def export_point(
 
 
 def kind_of(point: AnyPoint) -> str:
-    """Return what a point of a front is, with its article."""
+    """Return the kind of a point of a front, with its article."""
     if isinstance(point, CascadePoint):
         return "a cascade"
     return "a network" if point.exit is None else "an exit"

@@ -114,7 +114,7 @@ def search_and_measure(inputs: RunInputs, supernet: Supernet) -> Front:
 
 
 def _cascades_to_come(inputs: RunInputs, stopped: Stopped) -> CascadesOutcome | None:
-    """Return what is left of a run behind its search; whoever interrupts that waits no longer."""
+    """Return the outcome of cascades that are still to come; None after an interrupted search."""
     if stopped == "interrupted" or not has_cascades(inputs):
         return None
     return CascadesOutcome(found=False, settings=inputs.settings.cascades.model_dump())

@@ -46,18 +46,18 @@ def join_networks(
     Raises:
         StitchingError: It takes more than the memory budget.
     """
-    asked, graphs = settings.supernet, [network.graph for network in networks]
+    options, graphs = settings.supernet, [network.graph for network in networks]
     names = distinct_names([network.name for network in networks])
     # What cannot be is told before the work.
     copies = REFINED if settings.refine.enabled else FITTED
-    memory_estimate(names, networks, matching, asked.sources).check(copies, asked.memory_budget)
-    averaging = Averaging(task.ensemble, _weights(networks, task, training, asked, listener))
+    memory_estimate(names, networks, matching, options.sources).check(copies, options.memory_budget)
+    averaging = Averaging(task.ensemble, _weights(networks, task, training, options, listener))
     check_joinable(names, graphs, averaging)
     numbers = numbers_of(names, networks)
     outputs = output_choices(
         len(networks), _outputs(networks, task, training, settings, averaging, listener), numbers
     )
-    bounded = with_sources(graphs, matching, asked.sources, by_cost)
+    bounded = with_sources(graphs, matching, options.sources, by_cost)
     if bounded is not matching and training is not None:
         bounded = _of_least_error(networks, matching, training, settings, listener)
     supernet = Supernet(
@@ -65,7 +65,7 @@ def join_networks(
         bounded,
         averaging=averaging,
         outputs=outputs,
-        memory_budget=asked.memory_budget,
+        memory_budget=options.memory_budget,
     )
     if len(networks) > 2:
         listener(Message(f"outputs: {', '.join(supernet.outputs)}"))
@@ -102,18 +102,18 @@ def _weights(
     networks: Sequence[Network],
     task: Task,
     training: Samples | None,
-    asked: SupernetSettings,
+    options: SupernetSettings,
     listener: Listener,
 ) -> tuple[float, ...] | None:
-    if asked.weights == "equal":
+    if options.weights == "equal":
         return None
     if task.measure == AGREEMENT:
         raise StitchingError(
             "the task is agreement with the ensemble, in which networks count alike, and weights "
-            f"is {asked.weights!r:.60}; leave weights out"
+            f"is {options.weights!r:.60}; leave weights out"
         )
-    if not isinstance(asked.weights, str):
-        return asked.weights
+    if not isinstance(options.weights, str):
+        return options.weights
     if training is None:
         return None
     listener(StageBegan("fit the ensemble's weights"))
@@ -131,11 +131,11 @@ def _outputs(
     averaging: Averaging,
     listener: Listener,
 ) -> Sequence[Sequence[int | str]] | None:
-    """Return what `output_choices` takes."""
-    asked = settings.supernet.outputs
-    if asked == "pairs":
+    """Return the sets of networks for `output_choices`."""
+    outputs = settings.supernet.outputs
+    if outputs == "pairs":
         return all_pairs(len(networks))
-    if asked == "greedy" or (asked is None and len(networks) > WITH_PAIRS):
+    if outputs == "greedy" or (outputs is None and len(networks) > WITH_PAIRS):
         if training is None:
             return None
         listener(StageBegan("choose ensembles"))
@@ -147,4 +147,4 @@ def _outputs(
             cost=find_cost(settings.search.cost),
             progress=advancing(listener),
         )
-    return asked
+    return outputs

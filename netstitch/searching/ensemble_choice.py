@@ -13,6 +13,7 @@ from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.evaluation.measured_output import measured_key, measured_shape
 from netstitch.events import ProgressCallback
+from netstitch.files.settings import MEMORY
 from netstitch.matching.matches import Matching
 from netstitch.networks.network import Network
 from netstitch.networks.probabilities import WAY_OUT
@@ -27,8 +28,6 @@ from netstitch.threads import available_cores
 
 BATCH, WORKERS = 8, 8
 """Samples of a batch, and threads; networks for large maps have no memory for more."""
-HELD = 2_000_000_000
-"""The most bytes of outputs; of more samples a fixed random part is taken."""
 
 
 def greedy_outputs(
@@ -102,7 +101,8 @@ def _unstitched(networks: Sequence[Network], averaging: Averaging) -> Supernet:
 def _outputs(unstitched: Supernet, task: Task) -> tuple[list[Tensor], Tensor]:
     """Return each network's outputs (n, ...) for validation samples, and the labels."""
     samples = task.validation
-    most = max(1, HELD // (4 * len(unstitched.graphs) * prod(measured_shape(unstitched, task))))
+    # Of samples whose outputs take more than that a fixed random part is taken.
+    most = max(1, MEMORY // (4 * len(unstitched.graphs) * prod(measured_shape(unstitched, task))))
     if len(samples) > most:
         order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))
         samples = samples.taken(order[:most].sort().values)

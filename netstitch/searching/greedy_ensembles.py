@@ -18,7 +18,7 @@ from netstitch.stitching.output_choices import OutputChoices
 from netstitch.stitching.subgraph import Ensemble
 
 Score = Callable[[Tensor], float]
-"""Returns how good a mean of outputs is, the higher the better."""
+"""Returns the score of a mean of outputs, the higher the better."""
 
 
 @dataclass(frozen=True, eq=False)

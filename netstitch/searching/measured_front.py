@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from math import exp
-from typing import Any
+from typing import TypedDict
 
 import torch
 
@@ -14,7 +14,8 @@ from netstitch.analysis import (
     make_front,
     paired_difference,
 )
-from netstitch.analysis.bootstrap import independent_difference
+from netstitch.analysis.bootstrap import Interval, independent_difference
+from netstitch.analysis.calibration import Calibration
 from netstitch.analysis.front_point import ACCURACY, ENSEMBLE
 from netstitch.costs import MULTIPLY_ADDS, Cost
 from netstitch.errors import NetstitchError
@@ -28,6 +29,34 @@ from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Task
 from netstitch.text import one_line
+
+
+class SubnetworkFields(TypedDict):
+    """Fields of a `FrontPoint` that are known of a subnetwork without running it."""
+
+    genotype: tuple[int, ...]
+    multiply_adds: int
+    parameters: int
+    cost: float
+    stitches: int
+    output: str
+    exit: Exit | None
+
+
+class MeasuredFields(TypedDict):
+    """Fields of a `MeasuredPoint` that are measured; None on parts of the data that are not."""
+
+    validation: float
+    confirmation: float | None
+    test: float | None
+    validation_difference: Interval | None
+    confirmation_difference: Interval | None
+    test_difference: Interval | None
+    confirmation_gap: Interval | None
+    gap: Interval | None
+    further: dict[str, float]
+    cross_entropy: dict[str, float]
+    calibration: dict[str, Calibration]
 
 
 def measure_front(
@@ -85,7 +114,7 @@ def measure_front(
     )
 
 
-def subnetwork_fields(supernet: Supernet, one: Genotype | Exit, cost: Cost) -> dict[str, Any]:
+def subnetwork_fields(supernet: Supernet, one: Genotype | Exit, cost: Cost) -> SubnetworkFields:
     """Return a subnetwork's genotype, costs and output, as fields of a point.
 
     The genotype of an exit is that of its network alone, or, where the output switch does not offer
@@ -110,27 +139,41 @@ def subnetwork_fields(supernet: Supernet, one: Genotype | Exit, cost: Cost) -> d
 
 def measured_fields(
     parts: Mapping[Split, Sequence[Metrics]], index: int, ensemble: int | None
-) -> dict[str, Any]:
+) -> MeasuredFields:
     """Return the measures of a network, as fields of a point."""
-    fields: dict[str, Any] = {"further": {}, "cross_entropy": {}, "calibration": {}}
-    for part, found in parts.items():
-        own = found[index]
-        fields[part] = own.share
-        fields[f"{part}_difference"] = (
-            None
-            if ensemble is None or index == ensemble
-            else paired_difference(own.correct, found[ensemble].correct, seed=0)
-        )
-        if part != "validation":
-            name = "gap" if part == "test" else f"{part}_gap"
-            chosen_by = parts["validation"][index].correct
-            fields[name] = independent_difference(chosen_by, own.correct, seed=0)
-        fields["further"] |= {f"{part} {name}": value for name, value in own.further.items()}
-        if own.cross_entropy is not None:
-            fields["cross_entropy"][part] = own.cross_entropy
-        if own.calibration is not None:
-            fields["calibration"][part] = own.calibration
-    return fields
+    own = {part: found[index] for part, found in parts.items()}
+    differences = {
+        part: None
+        if ensemble is None or index == ensemble
+        else paired_difference(own[part].correct, found[ensemble].correct, seed=0)
+        for part, found in parts.items()
+    }
+    chosen_by = own["validation"].correct
+    gaps = {
+        part: independent_difference(chosen_by, one.correct, seed=0)
+        for part, one in own.items()
+        if part != "validation"
+    }
+    shares = {part: one.share for part, one in own.items()}
+    nats = {part: one.cross_entropy for part, one in own.items()}
+    calibrations = {part: one.calibration for part, one in own.items()}
+    return {
+        "validation": shares["validation"],
+        "confirmation": shares.get("confirmation"),
+        "test": shares.get("test"),
+        "validation_difference": differences["validation"],
+        "confirmation_difference": differences.get("confirmation"),
+        "test_difference": differences.get("test"),
+        "confirmation_gap": gaps.get("confirmation"),
+        "gap": gaps.get("test"),
+        "further": {
+            f"{part} {name}": value
+            for part, one in own.items()
+            for name, value in one.further.items()
+        },
+        "cross_entropy": {part: one for part, one in nats.items() if one is not None},
+        "calibration": {part: one for part, one in calibrations.items() if one is not None},
+    }
 
 
 def largest_difference(front: Front, found: Sequence[Solution]) -> float:

@@ -17,14 +17,14 @@ def evaluate_references(
     references: Mapping[str, Genotype], problem: Problem, executor: Executor
 ) -> dict[str, tuple[float, ...]]:
     """Return the objectives of references by name; raise SearchError for one that fails."""
-    names, asked = list(references), 0
+    names, submitted = list(references), 0
     found: dict[str, tuple[float, ...]] = {}
     while len(found) < len(names):
-        while asked < len(names) and asked - len(found) < executor.capacity:
-            genotype = references[names[asked]]
+        while submitted < len(names) and submitted - len(found) < executor.capacity:
+            genotype = references[names[submitted]]
             genotype.setflags(write=False)
-            executor.submit(asked, genotype)
-            asked += 1
+            executor.submit(submitted, genotype)
+            submitted += 1
         for one in executor.wait():
             name, completed = names[one.ticket], checked(one, problem.objectives)
             if completed.objectives is None:

@@ -36,7 +36,11 @@ from netstitch.text import expected_one_of
 
 
 class SupernetSearchSettings(SearchSettings):
-    """The settings of a supernet's search (section 5 of the paper)."""
+    """The settings of a supernet's search (section 5 of the paper).
+
+    Two fields of `SearchSettings` are declared anew: `algorithm`, whose default is another, and
+    `threshold`, which is of a share and so less than 1.
+    """
 
     algorithm: str | Callable[..., Algorithm] = Field(
         default="surrogate", description=SearchSettings.model_fields["algorithm"].description

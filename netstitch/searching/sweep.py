@@ -126,7 +126,7 @@ class SupernetSearch:
     def reference_point(
         self, known: Mapping[Hashable, KnownResult | Solution]
     ) -> ReferencePoint | None:
-        """Return what hypervolumes are reported over.
+        """Return the point from which hypervolumes are reported.
 
         None while no reference is known, unless the floor is given. One that ended early counts by
         the best that it can be.

@@ -98,7 +98,7 @@ def _selected(structure: Structure, subnetwork: Genotype | Exit) -> ComputedTens
 def _reads(
     structure: Structure, found: ComputedTensors, ref: NodeRef
 ) -> list[tuple[NodeRef, int | None]]:
-    """Return what a node reads, each the stitch's source where it reads a stitch."""
+    """Return the nodes that a node reads; in the place of a stitch, the stitch's source."""
     network, name = ref
     reads: list[tuple[NodeRef, int | None]] = []
     for read in structure.graphs[network].by_name[name].inputs:

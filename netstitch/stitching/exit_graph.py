@@ -126,13 +126,13 @@ def _check_exit(structure: Structure, output: ExitOutput, one: Exit) -> None:
 
 
 def exit_features(structure: Structure, output: ExitOutput, one: Exit) -> int:
-    """Return how many features the linear map of an exit reads."""
+    """Return the number of features that the linear map of an exit reads."""
     by_name = structure.graphs[one.network].by_name
     return sum(point_features(output, by_name[point]) for point in one.points)
 
 
 def point_features(output: ExitOutput, point: Node) -> int:
-    """Return how many features exits read of a point: two a channel where it has positions."""
+    """Return the number of features of a point for exits: two a channel where it has positions."""
     return channels(point) * (1 if output.of_maps or _positions(point) == 1 else 2)
 
 

@@ -39,7 +39,7 @@ def error_in_words(error: float | None) -> str:
 def subnetwork_html(
     structure: Structure, genotype: Genotype, errors: Mapping[int, float | None]
 ) -> str:
-    """Return what a genotype's network is made of, as HTML that needs no file; see `drawing`."""
+    """Return a genotype's network in words and as a picture, as HTML that needs no file."""
     made = composition(structure, genotype)
     words = in_words(made, structure.names)
     count = len(structure.active_stitches(genotype))

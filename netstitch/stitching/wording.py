@@ -10,7 +10,7 @@ MOST = 4
 
 
 def in_words(found: Composition, names: Sequence[str]) -> str:
-    """Return what a subnetwork is made of, section by section, and what its output is."""
+    """Return a subnetwork in words: its sections, and its output."""
     chain = _is_chain(found)
     described = [
         part_in_words(part, names) + ("" if chain else _stitched(found, index, names))
@@ -24,7 +24,7 @@ def in_words(found: Composition, names: Sequence[str]) -> str:
 
 
 def stage_in_words(found: Composition, names: Sequence[str], first: bool) -> str:
-    """Return what a stage of a cascade computes, and what it reuses of stages before it.
+    """Return a stage of a cascade in words: its new sections, and those that it reuses.
 
     Such as "adds mobilenet from features.4 and resnet; reuses mobilenet up to features.3".
     """
@@ -63,7 +63,7 @@ def span_of(first: str, last: str) -> str:
 
 
 def _stitched(found: Composition, index: int, names: Sequence[str]) -> str:
-    """Return what a section reads of others, such as " with 2 points made from resnet"."""
+    """Return words on a section's points made by stitches, " with 2 points made from resnet"."""
     edges = [edge for edge in found.edges if edge.target == index]
     if not edges:
         return ""

@@ -338,7 +338,7 @@ class Supernet(WithExits, nn.Module):
         return build_module(graph, weights, html=self._drawn(genotype))
 
     def _drawn(self, genotype: AnySubnetwork) -> Callable[[], str] | None:
-        """Return what draws a subnetwork for notebooks; None for an exit."""
+        """Return a function that draws a subnetwork for notebooks; None for an exit."""
         if isinstance(genotype, Exit):
             return None
         rows = () if self.fit_report is None else self.fit_report.rows

@@ -49,7 +49,7 @@ def sureness(probabilities: Tensor, kind: Confidence, before: Tensor | None = No
 
 
 def fitted_on(samples: int, classes: int) -> Tensor:
-    """Return which of so many samples a temperature is fitted on, spread evenly: indices."""
+    """Return indices of the samples that a temperature is fitted on, spread evenly."""
     rows = min(samples, max(1, NUMBERS // classes))
     return torch.arange(rows) * (samples - 1) // max(1, rows - 1)  # exact, of any number
 

@@ -49,7 +49,7 @@ class CrossEntropyTask(Task):
         self.output, self.ensemble, self.views = task.output, task.ensemble, task.views
 
     def combine(self, outputs: Sequence[Tensor], weights: Sequence[float] | None = None) -> Tensor:
-        """Return what the task combines."""
+        """Return the task's own combination of outputs."""
         return self.task.combine(outputs, weights)
 
     def loss(self, outputs: Outputs, labels: Tensor) -> float:

@@ -92,7 +92,7 @@ class LabelledTask(Task):
         return sure.reshape(len(sure), -1).mean(1)
 
     def temperature(self, outputs: Outputs, labels: Tensor) -> float:
-        """Return what divides logits so that they are the likeliest; see `fit_temperature`."""
+        """Return the temperature that makes labels the likeliest; see `fit_temperature`."""
         logits = self._logits(outputs, labels).movedim(1, -1)
         return fit_temperature(logits.reshape(-1, self.classes), labels.reshape(-1))
 

@@ -87,7 +87,7 @@ class Segmentation(LabelledTask):
         return (share * GRAIN).round() / GRAIN
 
     def temperature(self, outputs: Outputs, labels: Tensor) -> float:
-        """Return what divides logits so that those of pixels that count are the likeliest."""
+        """Return the temperature that makes the labels of pixels that count the likeliest."""
         some = spaced(len(labels), min(IMAGES, len(labels)))
         logits, labels = self._logits(outputs, labels), labels[some]
         counts = labels != VOID

@@ -189,13 +189,13 @@ class AdaptedTask(Task):
         return float(self._task.accuracy(outputs, labels))
 
     def correct(self, outputs: Outputs, labels: Tensor) -> Tensor:
-        """Return how right each sample's output is, (n,)."""
+        """Return the accuracy of each sample's output, (n,)."""
         correct: Tensor = self._task.correct(outputs, labels)
         return correct
 
 
 def _read(task: object) -> dict[str, object]:
-    """Return what an object has of all that a task may have; nothing else looks at one."""
+    """Return the attributes of an object that a task may have; nothing else looks at one."""
     known = [name for name in _REQUIRED + _OPTIONAL if name in dir(task)]
     if "accuracy_of" in vars(type(task)):
         known.append("accuracy_of")

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from netstitch.cascades.answers import AnswerRule
-from netstitch.cascades.cascade_settings import MEMORY
 from netstitch.cascades.running import answers_of, run_cascades, run_on_outputs, stages_of
 from netstitch.cascades.term_outputs import compute_terms, held
 from netstitch.cascades.terms import Stage, make_stage, terms_of
@@ -21,6 +20,7 @@ from netstitch.cascades.thresholds import thresholds_of
 from netstitch.errors import FittingError
 from netstitch.evaluation import NumericsConfig
 from netstitch.evaluation.measured_output import measured_shape
+from netstitch.files.settings import MEMORY
 from netstitch.fitting.refinement.behaviour_losses import divergence
 from netstitch.stitching.cascade import Cascade, CascadeStage, Confidence
 from netstitch.stitching.cascade_terms import Term, temperatures_of
@@ -165,7 +165,7 @@ def _reaching(
     outputs: Mapping[Term, Tensor],
     rule: AnswerRule,
 ) -> tuple[Tensor, Tensor]:
-    """Return which samples reach the last of some stages (n,), and its confidences (n,)."""
+    """Return (n,) bool, true for samples that reach the last of some stages, and confidences."""
     going, sure = torch.tensor(True), torch.tensor(0.0)
     for place, (answer, pair) in enumerate(answers_of(given, stages, outputs, rule)):
         if place:

@@ -60,7 +60,7 @@ class _Needed(NamedTuple):
 
 @njit(cache=True, nogil=True)
 def find_steps(genotypes: Ints, tables: FragmentTables, fused: bool) -> Steps:
-    """Return what genotypes (g, l) compute, equal values once."""
+    """Return the steps that compute genotypes (g, l), equal values once."""
     needed = _needed_values(genotypes, tables)
     left_out, carried = _moved_norms(needed, tables, fused)
     first, reads = _first_equal(needed, left_out, carried, tables)

@@ -227,8 +227,8 @@ class RefineLog:
         if self._told is not None and few <= self._told:
             return
         self._told = few
-        asked = "" if self.steps is None else f" of {self.steps:,}"
-        text = f"refining has time for about {allowed:,}{asked} steps"
+        of_all = "" if self.steps is None else f" of {self.steps:,}"
+        text = f"refining has time for about {allowed:,}{of_all} steps"
         if few:
             text += f" of {each:,} subnetworks, fewer than one for each of {stitches:,} stitches"
             if self.steps is None:

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
 
+from netstitch.files.settings import MEMORY
 from netstitch.fitting.fit_settings import FittingSettings
 from netstitch.fitting.refinement.behaviour_losses import LOSSES, BehaviourLoss
 from netstitch.fitting.refinement.views import AS_THEY_ARE, Views
@@ -51,7 +52,7 @@ class RefineSettings(FittingSettings):
     holdout: float = Field(default=0.125, gt=0, le=0.5)
     """Share of the samples not trained on: half of them choose which stitches improved, half are
     reported on."""
-    memory_budget: int = Field(default=2_000_000_000, ge=1)
+    memory_budget: int = Field(default=MEMORY, ge=1)
     """Bytes, each, of images held, and of activations."""
     seed: int = Field(default=1, ge=0)
     """The seed of everything random."""

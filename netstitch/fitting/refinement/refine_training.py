@@ -100,7 +100,7 @@ class Training:
         return loss
 
     def room(self, chosen: Sequence[BranchSubnetwork]) -> int:
-        """Return how many images a side may run together within the memory, one at least."""
+        """Return the number of images that fit the memory together, one at least."""
         needed = SIDES * self.branches.image_bytes(chosen)
         return max(1, self.settings.memory_budget // max(1, needed))
 

@@ -21,7 +21,7 @@ SINGLE_FIRST, SINGLE_LAST = 0.65, 0.15
 FEWEST, MOST = 2.0, 12.0
 """Chosen stitches expected in a subnetwork with several: the least, and the most at the end."""
 
-MEMORY = 6
+RECENT = 6
 """Losses of a stitch that its gain is measured on."""
 
 LEAST = 0.05
@@ -41,7 +41,7 @@ class Gains:
     """The fall of each stitch's loss by its last draws, which says how often it is drawn next.
 
     A stitch's gain is the fall of its loss, as the only stitch of a subnetwork, from the older to
-    the newer half of its last MEMORY draws, and LEAST of the newer half where that is more. Before
+    the newer half of its last RECENT draws, and LEAST of the newer half where that is more. Before
     so many draws, all of its loss may be gained: what it was at the beginning and in the draws so
     far. Shares follow the gains' square roots, since each draw leaves less to gain by the next.
     Stitches that are closed are never drawn, and those that are resting only where no other is
@@ -61,7 +61,7 @@ class Gains:
 
     def note(self, stitch: int, loss: float) -> None:
         """Take in a single stitch's loss on a batch, before it was trained on that batch."""
-        self.losses[stitch] = [*self.losses[stitch], loss][-MEMORY:]
+        self.losses[stitch] = [*self.losses[stitch], loss][-RECENT:]
 
     def keep_worst(self, count: int) -> None:
         """Let all stitches rest but so many: those whose loss alone was the highest before.
@@ -92,9 +92,9 @@ class Gains:
         return EVEN * even + (1 - EVEN) * roots / total if total > 0 else even
 
     def _gain(self, stitch: int) -> float:
-        """Return the gain, summed over half of MEMORY draws; NaN where nothing was measured."""
-        half, losses = MEMORY // 2, self.losses[stitch]
-        if len(losses) < MEMORY:
+        """Return the gain, summed over half of RECENT draws; NaN where nothing was measured."""
+        half, losses = RECENT // 2, self.losses[stitch]
+        if len(losses) < RECENT:
             known = [loss for loss in (self.begun[stitch], *losses) if math.isfinite(loss)]
             return max(0.0, half * sum(known) / len(known)) if known else math.nan
         older, newer = sum(losses[:half]), sum(losses[half:])

@@ -35,7 +35,7 @@ Judge = Callable[[Sequence[BranchSubnetwork]], Losses]
 
 
 def make_judge(training: Training, examples: Examples, pool: Executor) -> Judge:
-    """Return what gives the losses of branches on these images, batches side by side in a pool."""
+    """Return a function that gives losses of branches on these images, batches side by side."""
     branches = training.branches
 
     def judge(chosen: Sequence[BranchSubnetwork]) -> Losses:
@@ -117,7 +117,7 @@ def compare(
     panel: Sequence[BranchSubnetwork],
     judge: Judge,
 ) -> tuple[dict[int, float], dict[int, float], tuple[float | None, float | None]]:
-    """Return what was gained; the stitches end with the weights that they keep.
+    """Return the gains; the stitches end with the weights that they keep.
 
     Returns:
         Mean losses of single stitches, by stitch, with the first weights and with those kept, one

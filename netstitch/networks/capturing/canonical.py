@@ -59,7 +59,7 @@ class OperatorCall:
 
 
 def canonical(
-    call: OperatorCall, input_name: str, count: Callable[[Any], int | Ref]
+    call: OperatorCall, input_name: str, count: Callable[[int | torch.SymInt], int | Ref]
 ) -> OperatorCall:
     """Return the same call in the form that graphs use; `count` gives a size of a fake tensor."""
     name, args, value = call.operation, call.args, call.value

@@ -80,7 +80,7 @@ def _fault_of(tensor: Tensor) -> str | None:
 
 
 def batch_second(model: nn.Module) -> str | None:
-    """Return which layer reads dimension 1 as the batch, and what to do; None if there is none."""
+    """Return words on a layer that reads dimension 1 as the batch, and a remedy; None without."""
     for path, part in model.named_modules():
         kinds = (nn.RNNBase, nn.MultiheadAttention)
         if isinstance(part, kinds) and not part.batch_first:

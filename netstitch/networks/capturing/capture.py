@@ -27,6 +27,7 @@ from netstitch.networks.capturing.verification import computes_other_lengths, ve
 from netstitch.networks.inputs import with_free_length
 from netstitch.networks.network import Network
 from netstitch.networks.probabilities import check_logarithm, take_logarithm, takes_logarithm
+from netstitch.text import unbroken
 from netstitch.threads import quiet
 
 Puts = Literal["logits", "probabilities"]
@@ -60,7 +61,7 @@ def capture(
     """
     check_model(model)
     model = unwrapped(model)
-    title = " ".join(str(name or type(model).__name__).split())
+    title = unbroken(name or type(model).__name__)
     try:
         return _captured(title, model, example, outputs)
     except CaptureError as error:

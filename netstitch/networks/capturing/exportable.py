@@ -30,7 +30,7 @@ class ExportableModel(nn.Module):
         self.model = model
 
     def forward(self, x: Tensor) -> object:
-        """Return what the model does."""
+        """Return the model's output."""
         return self.model(x)
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, fx
 from torch._ops import OpOverload
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind
+from torch.export.graph_signature import InputKind, InputSpec
 
 from netstitch.errors import CaptureError
 from netstitch.networks.capturing.canonical import BATCH_NORM, OperatorCall, canonical, is_random
@@ -62,7 +62,7 @@ class _Translation:
         self.sizes: dict[str, tuple[int, ...]] = {}  # at batch 1
         self.constants = Constants()
         self.placed: dict[object, str] = {}
-        self.symbol: Any = None
+        self.symbol: sympy.Symbol | None = None
         self.input = ""
 
     def result(self) -> tuple[Graph, dict[str, Tensor]]:
@@ -94,7 +94,7 @@ class _Translation:
 
     # -- inputs and weights
 
-    def _placeholder(self, node: fx.Node, spec: Any) -> None:
+    def _placeholder(self, node: fx.Node, spec: InputSpec) -> None:
         if spec.kind is InputKind.USER_INPUT:
             value = node.meta["val"]
             if self.input or not isinstance(value, Tensor):
@@ -107,6 +107,7 @@ class _Translation:
             self._add(node, OperatorCall(INPUT, (), {}, value))
             return
         state = self.program.state_dict
+        assert spec.target is not None  # all that are no inputs of the model name what they are
         stored: Mapping[str, Any] = state if spec.target in state else self.program.constants
         tensor: Tensor = stored[spec.target]
         # Two names for one tensor: keep the first. Strides matter: one may be a transposed view.
@@ -217,10 +218,11 @@ class _Translation:
 
     # -- sizes
 
-    def _count(self, node: fx.Node, size: object) -> int | Ref:
+    def _count(self, node: fx.Node, size: int | torch.SymInt) -> int | Ref:
         """Return a size as an argument: a number, or a node that reads the input's batch."""
         if isinstance(size, int):
             return size
+        assert self.symbol is not None  # sizes are computed from the input's
         polynomial = self._expression(node, size).as_poly(self.symbol)
         if polynomial is None or polynomial.degree() > 1:
             raise self._refused(node, f"a size of {size} is not supported")
@@ -239,7 +241,7 @@ class _Translation:
         self.nodes.setdefault(name, Node(name, operation, args))
         return Ref(name)
 
-    def _expression(self, node: fx.Node, size: Any) -> Any:
+    def _expression(self, node: fx.Node, size: torch.SymInt) -> sympy.Expr:
         expression = size.node.expr
         if expression.free_symbols - {self.symbol}:
             raise CaptureError(
@@ -248,7 +250,7 @@ class _Translation:
             )
         return expression
 
-    def _dimension(self, node: fx.Node, size: object) -> Dimension:
+    def _dimension(self, node: fx.Node, size: int | torch.SymInt) -> Dimension:
         if isinstance(size, int):
             return size
         expression = self._expression(node, size).subs(self.symbol, sympy.Symbol(BATCH))

@@ -1,6 +1,6 @@
 """Verification: a captured network computes what its model does, at batch sizes new to it."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -107,5 +107,5 @@ def _difference(expected: Tensor, found: Tensor) -> str:
     return f"by {difference:.2g} (largest output {scale:.2g})"
 
 
-def _by_key(output: Any) -> dict[str | None, Tensor]:
+def _by_key(output: Tensor | Mapping[str | None, Tensor]) -> dict[str | None, Tensor]:
     return {None: output} if isinstance(output, Tensor) else dict(output)

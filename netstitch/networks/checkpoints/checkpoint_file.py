@@ -118,7 +118,7 @@ def _check_sums(path: Path) -> None:
 
 
 def _refused(reason: str) -> str:
-    """Return what a file is that torch's restricted reader refused, and what to do."""
+    """Return words on a file that torch's restricted reader refused, with a remedy."""
     if "Unsupported operand" in reason:
         return (
             "damaged, or a pickle of another protocol than 2, which torch's restricted reader does "

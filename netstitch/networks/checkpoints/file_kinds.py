@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from netstitch.errors import WeightsError
-from netstitch.text import first_of, printable
+from netstitch.text import first_of, printable, unbroken
 
 FileKind = Literal["safetensors", "torch"]
 
@@ -55,7 +55,7 @@ PROGRAMS = (
 
 
 def kind_of(path: Path) -> FileKind:
-    """Return which of the kinds that are read a file is of.
+    """Return the kind of a file, one of those that are read.
 
     Raises:
         WeightsError: With what it is instead, such as a page or an archive, and what to do.
@@ -107,7 +107,7 @@ def _zipped(path: Path) -> Literal["torch"] | tuple[str, str]:
 
 
 def _foreign(path: Path, head: bytes) -> tuple[str, str]:
-    """Return what a file is, and what to do about it."""
+    """Return the kind of a file in words, and a remedy."""
     if not head:
         return "empty (0 bytes)", AGAIN
     for pattern, what, advice in FOREIGN:
@@ -147,17 +147,17 @@ def _text(head: bytes) -> str:
 
 
 def _written(path: Path, text: str) -> tuple[str, str]:
-    """Return what a file of text is, and what to do about it."""
+    """Return the kind of a file of text in words, and a remedy."""
     folder, name = shlex.quote(shown(path.absolute().parent)), shlex.quote(shown(Path(path.name)))
     fetch = f"fetch it: git -C {folder}"
     if text.startswith(("version https://git-lfs", "version http://git-media", "oid sha256:")):
         return "a Git LFS pointer to a file elsewhere", f"{fetch} lfs pull --include {name}"
     if "/annex/objects/" in text[:300]:
         return "a git-annex pointer to a file elsewhere", f"{fetch} annex get {name}"
-    first = f"({' '.join(text.split())[:60]!r})"
+    first = f"({unbroken(text)[:60]!r})"
     if text[0] == "<" and re.search(r"<(!doctype )?(html|head|body|title|script|p)\b", text, re.I):
         title = re.search(r"<title[^>]*>(.*?)</title>", text, re.I | re.S)
-        called = f" ({' '.join(title.group(1).split())[:60]!r})" if title else ""
+        called = f" ({unbroken(title.group(1))[:60]!r})" if title else ""
         return f"an HTML page{called}", f"the download gave a page instead of the file: {AGAIN}"
     if text.startswith("<"):
         return f"an XML document {first}", AGAIN
@@ -192,7 +192,7 @@ def _shards(path: Path) -> list[str]:
 
 
 def _files_in(folder: Path) -> str:
-    """Return what to give instead of a folder: the files in it that may be weights."""
+    """Return words on the files in a folder that may be weights, to be given instead of it."""
     try:
         names = sorted(path.name for path in folder.iterdir() if ENDING.search(path.name))
     except OSError:
@@ -211,6 +211,6 @@ def some(names: list[str]) -> str:
 
 
 def brief(text: str) -> str:
-    """Return what a file gives as text without what a terminal would act on, and not too long."""
+    """Return text of a file, shortened, and without characters that a terminal would act on."""
     shown = "".join(c if c.isprintable() else "?" for c in text)
     return shown if len(shown) <= LONGEST_NAME else f"{shown[:LONGEST_NAME]}..."

@@ -140,7 +140,7 @@ def place_of(tensor: Tensor) -> tuple[object, ...]:
 
 
 def _unfit(name: str, stored: Tensor, own: Tensor) -> str | None:
-    """Return what a tensor is where it cannot take the place of a model's, else None."""
+    """Return the reason why a tensor cannot take the place of a model's; None where it can."""
     kind = _short(stored)
     if type(stored) not in (Tensor, nn.Parameter):
         return f"{name} is a {type(stored).__name__}"

@@ -57,7 +57,7 @@ class Found:
 
 
 def find_weights(checkpoint: Checkpoint, own: Tensors) -> list[Found]:
-    """Return where a checkpoint has tensors of a model, those with the most of them first.
+    """Return the places in a checkpoint with tensors of a model, those with the most of them first.
 
     Names are taken as they are if all are found somewhere; else without the parts that wrapping
     leaves in their middle, and then without what only the model's own names begin with.

@@ -94,7 +94,7 @@ class Located:
 
 
 def locate(spec: str, folder: Path) -> Located:
-    """Return where a function is that a text names, of the form that `is_function` tells.
+    """Return the location of the function that a text names, of the form that `is_function` tells.
 
     Relative paths start, and modules are looked for first, in the folder.
     """

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 
@@ -16,6 +16,9 @@ from netstitch.networks.checkpoints.weights import Log, load_weights
 from netstitch.networks.sources.functions import FORMS, call_function
 from netstitch.text import did_you_mean, expected_one_of, one_line
 from netstitch.threads import quiet
+
+if TYPE_CHECKING:
+    from torchvision.models import WeightsEnum
 
 PRETRAINED = "pretrained"
 
@@ -96,7 +99,7 @@ def function_of(spec: str) -> str | None:
 
 
 def origin_of(model: str) -> str:
-    """Return where a library has a model's weights, as a part of a sentence; "" without any."""
+    """Return the page of a model's weights in a library, as part of a sentence; "" without any."""
     library, _, name = model.removeprefix("python:").partition(":")
     page = SOURCES[library].origin(name) if library in SOURCES else None
     return f", from {page}" if page else ""
@@ -136,7 +139,7 @@ def _from_torchvision(name: str, pretrained: bool, file: Path | None) -> object:
     return _made("torchvision", name, pretrained, lambda: models.get_model(model, **settings))
 
 
-def torchvision_weights(name: str) -> tuple[str, Any]:
+def torchvision_weights(name: str) -> tuple[str, "WeightsEnum | None"]:
     """Return a model of torchvision and its weights, for NAME or NAME.TAG.
 
     Without a tag they are its default; None where it has none.

@@ -170,7 +170,7 @@ class GenePoolMixing(Algorithm):
         self._compared[slot] = self._comparable(solution)
 
     def _comparable(self, member: Solution | None) -> bytes:
-        """Return what of a member is compared with others', to see that they converged."""
+        """Return the bytes of a member that are compared with others' to find convergence."""
         if member is None:
             return b""
         genotype, active = member.genotype, self._setup.problem.active

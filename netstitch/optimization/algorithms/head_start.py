@@ -126,7 +126,7 @@ class WithHeadStart(Algorithm):
         )
 
     def origin(self, slot: int) -> Genotype | None:
-        """Return what the algorithm says; None in the head start."""
+        """Return the origin that the algorithm gives; None in the head start."""
         return None if slot in self._under_way else self._algorithm.origin(slot)
 
     def converged(self) -> bool:

@@ -150,7 +150,7 @@ class NSGA2(Algorithm):
         self._proposed = self._received = 0
 
     def _violations(self, costs: Floats) -> Floats:
-        """Return how far each solution is under the threshold, (k,), infinite if failed."""
+        """Return each solution's shortfall from the threshold, (k,), infinite if it failed."""
         if self._constraint is None:
             return np.where(np.isinf(costs[:, 0]), np.inf, 0.0)
         return np.maximum(0.0, self._constraint.value + costs[:, self._constraint.column])

@@ -83,7 +83,7 @@ def name_of(algorithm: str | Build) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def built(algorithm: str | Build, setup: Setup, settings: Mapping[str, Any]) -> Algorithm:
+def built(algorithm: str | Build, setup: Setup, settings: Mapping[str, object]) -> Algorithm:
     """Return an algorithm, made from a setup.
 
     Raises:
@@ -105,7 +105,7 @@ def check_algorithm(algorithm: str | Build) -> None:
     entry(algorithm).check()
 
 
-def check_settings(algorithm: str | Build, settings: Mapping[str, Any]) -> None:
+def check_settings(algorithm: str | Build, settings: Mapping[str, object]) -> None:
     """Raise SearchError when an algorithm does not know a setting, or cannot use its value."""
     known = settings_of(entry(algorithm).build)
     fields: dict[str, Any] = {name: (_checked(known[name]), None) for name in known}
@@ -117,7 +117,7 @@ def check_settings(algorithm: str | Build, settings: Mapping[str, Any]) -> None:
         built(algorithm, _smallest_setup(), settings)  # which looks at the values
 
 
-def learns_from_all(algorithm: str | Build, settings: Mapping[str, Any]) -> bool:
+def learns_from_all(algorithm: str | Build, settings: Mapping[str, object]) -> bool:
     """Return whether it learns from every result, so that no evaluation of it may stop early.
 
     Of a function of a user's own this is known only where it is called for the problem: it counts

@@ -122,7 +122,7 @@ def nodes(ray: Any) -> list[Mapping[str, float]]:
 
 
 def room(resources: Iterable[Mapping[str, float]], gpus_per_worker: float) -> int:
-    """Return how many workers such nodes hold, each with a CPU and its share of GPUs."""
+    """Return the number of workers that such nodes hold, each with a CPU and its share of GPUs."""
     return sum(
         min(int(each.get("CPU", 0)), _served(int(each.get("GPU", 0)), gpus_per_worker))
         for each in resources
@@ -130,7 +130,7 @@ def room(resources: Iterable[Mapping[str, float]], gpus_per_worker: float) -> in
 
 
 def _served(gpus: int, share: float) -> int:
-    """Return how many workers GPUs serve; a share of one is never split over two."""
+    """Return the number of workers that GPUs serve; a share of one is never split over two."""
     if share == 0:
         return sys.maxsize
     if share > 1:

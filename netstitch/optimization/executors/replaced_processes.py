@@ -226,7 +226,7 @@ def _lost(future: Future[TaskOutcome]) -> bool:
 
 
 def _ending(process: BaseProcess) -> str:
-    """Return how a process ended, in words."""
+    """Return the end of a process in words."""
     code = process.exitcode
     if code is None or code >= 0:
         return f"exit code {code}"

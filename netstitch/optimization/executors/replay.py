@@ -196,7 +196,7 @@ class ReplayExecutor(WrappedExecutor):
         return later
 
     def _wait_for_whole(self, moment: float) -> list[Completed]:
-        """Return what the search waits for; the order, and what comes meanwhile, stay for later."""
+        """Return the result that the search waits for; others, in their order, stay for later."""
         for signature, ticket in self._replayed.items():
             if ticket == WHOLE:
                 return [self._replay(signature)]

@@ -167,7 +167,7 @@ class WorkerExecutor(Executor, Generic[Handle]):
             ) from error
 
     def _room(self) -> int:
-        """Return how many of those that wait a worker may begin, one after the other."""
+        """Return the number of waiting requests that a worker may begin, one after the other."""
         fitting = self._throughput.fitting(self._moment - self.now())
         return min(self._group, len(self._waiting), fitting)
 

@@ -106,7 +106,7 @@ def packed_passes(passes: Sequence[Mixing | None]) -> State:
 
 
 def unpacked_passes(state: State) -> list[Mixing | None]:
-    """Return what `packed_passes` was given."""
+    """Return the passes that `packed_passes` was given."""
     return [
         mixing
         and replace(mixing, subsets=list(mixing.subsets), donors=state["donors"][mixing.donors])

@@ -109,7 +109,7 @@ def check_inactive(inactive: str, problem: Problem) -> None:
 
 
 def offered(problem: Problem, inactive: Inactive, donor: Genotype, own: Genotype) -> Genotype:
-    """Return what a parent offers in crossover: where that is nothing, the other one's own."""
+    """Return the values that a parent offers in crossover; for inactive ones the other's own."""
     if inactive != "kept":
         return donor
     assert problem.active is not None
@@ -117,7 +117,7 @@ def offered(problem: Problem, inactive: Inactive, donor: Genotype, own: Genotype
 
 
 def offered_by_all(problem: Problem, inactive: Inactive, donors: Genotypes) -> Genotypes:
-    """Return what donors offer in mixing, (n, l), with `nothing` where that is nothing.
+    """Return the values (n, l) that donors offer in mixing, `nothing` for inactive ones.
 
     Donors are in a type whose largest value, which stands for `nothing`, no variable has.
     """

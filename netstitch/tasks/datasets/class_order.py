@@ -57,13 +57,13 @@ def in_order(folder: object, names: Sequence[str], order: ClassOrder) -> list[st
 
 
 def natural_key(name: str) -> list[str | int]:
-    """Return what timm sorts class folders by: the numbers in a name count as numbers."""
+    """Return the key by which timm sorts class folders: numbers in a name count as numbers."""
     parts = re.split(r"(\d+)", name.lower())
     return [int(part) if index % 2 else part for index, part in enumerate(parts)]
 
 
 def differences(found: Sequence[str], expected: Sequence[str]) -> str:
-    """Return which names are missing and which are surplus, as a part of a sentence."""
+    """Return the missing and the surplus names, as a part of a sentence."""
     missing = [name for name in expected if name not in set(found)]
     surplus = [name for name in found if name not in set(expected)]
     lacking, further = (printable(first_of(names, 5)) or "none" for names in (missing, surplus))

@@ -55,7 +55,7 @@ READABLE = "could not be read"
 
 
 def cache_folder() -> Path:
-    """Return where decoded images are kept: $NETSTITCH_CACHE, or the user's cache folder."""
+    """Return the folder of decoded images: $NETSTITCH_CACHE, or one in the user's cache folder."""
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(os.path.expanduser(os.environ.get("NETSTITCH_CACHE") or f"{base}/netstitch"))
 
@@ -185,7 +185,7 @@ class _Decoder:
             return Generation(begun.folder, self.kinds, "c")
 
     def damages(self, generation: Generation) -> dict[int, str]:
-        """Return what is wrong with damaged images, by index."""
+        """Return the faults of damaged images, by index."""
         found = {}
         for index in generation.damaged():
             try:

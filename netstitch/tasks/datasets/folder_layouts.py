@@ -31,7 +31,7 @@ def read_listed(path: Path) -> str:
 
 
 def describe_folder(path: Path) -> str:
-    """Return what a folder holds, and which known layout that resembles, as part of a sentence."""
+    """Return words on a folder's content, and on the known layout that it resembles."""
     if not os.path.isdir(path):  # which, unlike the path's own, says no where it may not look
         return f"{path} is a file" if os.path.exists(path) else f"{path} does not exist"
     found = contents(path)

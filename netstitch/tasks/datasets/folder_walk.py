@@ -49,7 +49,7 @@ class Contents:
 
 
 def contents(folder: Path | str) -> Contents:
-    """Return what lies directly in a folder; raise DataError where it cannot be read."""
+    """Return the entries of a folder itself; raise DataError where it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             shown = [entry for entry in entries if not is_left_behind(entry.name)]

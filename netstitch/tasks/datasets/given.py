@@ -34,7 +34,7 @@ def is_count(value: object) -> bool:
 
 
 def described(value: object) -> str:
-    """Return what a value is, as a part of a sentence."""
+    """Return the kind of a value with its article, as a part of a sentence."""
     if value is None:
         return "None"
     if isinstance(value, tuple | list):

@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image, TiffImagePlugin
 
 from netstitch.errors import DataError
+from netstitch.text import unbroken
 
 FORMATS = (
     "AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA",
@@ -96,5 +97,5 @@ def open_image(file: Path | str) -> Image.Image:
     except Exception as error:
         # Damage shows as OSError, SyntaxError, ValueError and more, by the kind of file.
         said = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        reason = " ".join(said.split()).replace(f" {str(file)!r}", "")
+        reason = unbroken(said).replace(f" {str(file)!r}", "")
         raise DataError(f"is no readable image ({reason}); replace or remove it") from error

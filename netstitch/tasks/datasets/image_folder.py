@@ -86,7 +86,7 @@ def all_images(path: Path | str, *, limit: int | None = None) -> Listing:
 
 
 def _class_folders(path: Path) -> Contents:
-    """Return what lies in a folder of class folders, or raise a DataError that says what does."""
+    """Return the entries of a folder of class folders; raise DataError for another folder."""
     if not os.path.isdir(path) or not (found := contents(path)).folders:
         raise DataError(
             f"{describe_folder(path)}; expected one folder of images per class, such as "

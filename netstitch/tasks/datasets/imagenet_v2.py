@@ -65,7 +65,7 @@ def _variants(folder: Path) -> list[Path]:
 
 
 def _note(variants: list[Path]) -> str:
-    """Return which variants are missing: the paper tests on all of them (section 6)."""
+    """Return words on missing variants, as the paper tests on all of them (section 6)."""
     missing = [one for one in VARIANTS if not any(one in variant.name for variant in variants)]
     if not missing:
         return ""
