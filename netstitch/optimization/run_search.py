@@ -115,7 +115,7 @@ def prepare_search(
     initialisation = start.initialisation or Initialisation()
     initialisation.check(problem)
     genotypes = [problem.checked(genotype) for genotype in start.initial]
-    if len(genotypes) > settings.size:
+    if len(genotypes) > settings.size and entry(settings.algorithm).has_population:
         raise SearchError(
             f"{len(genotypes)} initial genotypes for a population of {settings.size}: "
             "give fewer or a larger population"

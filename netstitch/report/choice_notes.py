@@ -35,7 +35,7 @@ def _unconfirmed(front: Front) -> Iterator[str]:
         proposed = counted(len(front.points) + dropped, "network")
         yield (
             f"{dropped} of {proposed} did not hold on confirmation samples: with these counted "
-            f"too, others are as accurate and need no more {front.cost_name}. In front.csv their "
+            f"too, others are as good and need no more {front.cost_name}. In front.csv their "
             "kind is unconfirmed network."
         )
 
@@ -55,7 +55,12 @@ def _flattered(front: Front, part: Split) -> Iterator[str]:
         found = flattery(points, part)
         if found is None:
             continue
-        verdict = "validation flatters by that much" if found.low > 0 else "this may be chance"
+        if found.low > 0:
+            verdict = "validation flatters by that much"
+        elif found.high < 0:
+            verdict = "validation does not flatter"
+        else:
+            verdict = "this may be chance"
         yield (
             f"Beside the ensemble, which was not chosen, {counted(len(points), kind)} chosen by "
             f"validation samples stand {difference_text(found)} points better on these than on "

@@ -298,3 +298,14 @@ def test_where_rows_and_features_are_many_the_last_rows_count(
         twin.learn(row)
     drawn = model.drawn(targets, np.random.default_rng(1))
     assert drawn.tolist() == twin.drawn(targets[-20:], np.random.default_rng(1)).tolist()
+
+
+def test_initial_genotypes_may_be_more_than_are_under_way() -> None:
+    result = run_search(
+        problem(),
+        SerialExecutor(evaluate),
+        SearchSettings(algorithm="surrogate", population=4, evaluations=6),
+        initial=[single(index) for index in range(6)],
+        initialisation=Initialisation(uniform=()),
+    )
+    assert result.evaluated == 6

@@ -54,7 +54,7 @@ def test_what_did_not_hold_is_counted_and_counts_where_confirmation_tells() -> N
     )
     assert dropped == (
         "1 of 3 networks did not hold on confirmation samples: with these counted too, others "
-        "are as accurate and need no more multiply-adds. In front.csv their kind is unconfirmed "
+        "are as good and need no more multiply-adds. In front.csv their kind is unconfirmed "
         "network."
     )
     assert "3 networks chosen" in confirmation
