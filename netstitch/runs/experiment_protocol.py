@@ -7,6 +7,7 @@ from netstitch.errors import SearchError
 from netstitch.events import Listener, StageBegan
 from netstitch.experiments import Experiment, RunSettings, load_experiment, override
 from netstitch.optimization.algorithms.registry import entry
+from netstitch.optimization.search_settings import SearchSettings
 from netstitch.report import read_runs, write_comparison
 from netstitch.runs.protocol import SWEEP, Concluded, Protocol, carry_out_protocol
 
@@ -40,8 +41,10 @@ def run_protocol(
     fixed = experiment.search.population
     populations: dict[str, int | None] = {}
     for algorithm in table.chosen:
-        own = table.populations.get(algorithm, None if fixed == "sweep" else fixed)
-        swept = sweep and entry(algorithm).has_population
+        has_population = entry(algorithm).has_population
+        usual = None if has_population else SearchSettings().size  # there is none to be found
+        own = table.populations.get(algorithm, usual if fixed == "sweep" else fixed)
+        swept = sweep and has_population
         populations[algorithm] = None if swept else own
         if not swept and own is None:
             raise SearchError(

@@ -83,6 +83,16 @@ def test_a_sweep_finds_the_population_of_each_algorithm(
     assert [bool(front["cascades"]) for front in fronts] == [False, True]
 
 
+def test_an_algorithm_without_a_population_is_not_swept(
+    experiment: Path, netstitch: Caller
+) -> None:
+    table = '\n[protocol]\nalgorithms = ["surrogate"]\nseeds = 1\n'
+    called = netstitch("protocol", asked(experiment, table), "-o", "out")
+    assert called.code == 0, called.err
+    assert not Path("out/surrogate-sweep").exists()
+    assert Path("out/surrogate-1/front.json").exists()
+
+
 def test_no_run_is_the_winner_of_the_sweep(experiment: Path, netstitch: Caller) -> None:
     table = '\n[protocol]\nalgorithms = ["random"]\nseeds = 2\n'
     called = netstitch("protocol", asked(experiment, table, 130), "-o", "out")

@@ -31,6 +31,17 @@ def test_the_papers_procedure_takes_the_place_of_what_the_file_says():
     assert (back.evaluation.in_flight, back.evaluation.order) == (16, "asked")
 
 
+def test_the_papers_procedure_takes_an_algorithm_of_the_papers():
+    def chosen(search):
+        asked = Experiment.model_validate(FILE | {"search": search})
+        found = override(asked, procedure="paper").search
+        return found.algorithm, found.settings
+
+    assert chosen({"settings": {"candidates": 512}}) == ("ga", {})  # those of the surrogate
+    settings = {"donors": "population"}
+    assert chosen({"algorithm": "lk-gomea", "settings": settings}) == ("lk-gomea", settings)
+
+
 def test_an_option_comes_before_the_papers_procedure():
     asked = Experiment.model_validate(FILE)
     found = override(asked, procedure="paper", evaluation={"in_flight": 7, "order": "asked"})
