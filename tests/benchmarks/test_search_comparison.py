@@ -33,8 +33,8 @@ def found(tmp_path: Path) -> Any:
         rows += [
             row("union", 0, seed, b"small", b"stitched", b"large", b"both"),
             row("ga", 100, seed, b"both"),
-            row("ga, first networks", 100, seed, b"large"),
-            row("ga, first networks", 100, seed, b"stitched"),  # the later one counts
+            row("surrogate, first networks", 100, seed, b"large"),
+            row("surrogate, first networks", 100, seed, b"stitched"),  # the later one counts
             row("enumeration", 100, seed, b"small", b"both"),
         ]
     return read_found(rows, store, 0.5), rows
@@ -51,7 +51,7 @@ def test_gains_are_hypervolume_beyond_the_references(found: Any) -> None:
 
     expected = volume(*names) - volume(b"small", b"large", b"both")
     assert expected > 0
-    for seed, values in told.values("ga, first networks", 100).items():
+    for seed, values in told.values("surrogate, first networks", 100).items():
         assert seed in range(1, 6)
         assert values[0] == pytest.approx(expected, abs=1e-7)
     assert all(values[0] == 0 for values in told.values("ga", 100).values())
@@ -61,7 +61,7 @@ def test_a_difference_has_an_interval_over_images_and_a_test_over_seeds(found: A
     from search_comparison import difference
 
     told, _ = found
-    new, old = told.values("ga, first networks", 100), told.values("ga", 100)
+    new, old = told.values("surrogate, first networks", 100), told.values("ga", 100)
     one = difference(new, old)
     assert one.mean == pytest.approx(new[1][0])
     assert one.low <= one.mean <= one.high
@@ -77,7 +77,7 @@ def test_tables_name_ways_and_pairs(found: Any) -> None:
     told, rows = found
     lines = ways_table(told, rows, lambda way: "ga").splitlines()
     assert len(lines) == 2 + 3
-    (new,) = [line for line in lines if "| ga, first networks |" in line]
+    (new,) = [line for line in lines if "| surrogate, first networks |" in line]
     assert "| 100 % |" in new
     table = pairs_table({"one": told, "other": told}).splitlines()
     assert len(table) == 2 + 2

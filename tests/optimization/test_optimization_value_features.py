@@ -27,7 +27,7 @@ def slow_features(problem: Problem, modes: set[int], genotype: Genotype) -> list
     ]
     there = [float(active[one] and genotype[one] == value) for one, value in values]
     choices = [(mode, value) for mode in sorted(modes) for value in range(sizes[mode])]
-    chosen = [float(genotype[mode] == value) for mode, value in choices]
+    chosen = [float(genotype[mode] == value) for mode, value in choices] or [1.0]
     own = [flag * one for flag in chosen for one in there]
     return [*chosen, sum(there), *there, *own]
 

@@ -86,7 +86,8 @@ def test_the_end_is_that_of_a_run_that_was_never_stopped(
 
 
 def test_a_sweep_goes_on_in_the_search_that_it_was_in(tmp_path: Path) -> None:
-    changes = ("population = 8", 'population = "sweep"'), ("evaluations = 60", "evaluations = 300")
+    sweep = 'algorithm = "ga"\npopulation = "sweep"'
+    changes = ("population = 8", sweep), ("evaluations = 60", "evaluations = 300")
     whole = begun(tmp_path / "whole", *changes)
     assert len(whole.outcome.sweep) == 2
     first = begun(tmp_path / "cut", *changes, after=40)

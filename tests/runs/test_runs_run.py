@@ -50,6 +50,8 @@ CONTENT = [
 ]
 REFINING = ["refining.safetensors", "run.json", "run.log", "stitches.csv", "supernet"]
 
+GA = {"algorithm": "ga"}
+
 
 def carry(
     folder: Path,
@@ -137,13 +139,14 @@ def test_how_many_stitches_were_in_use_is_a_table(finished: Finished) -> None:
 
 def test_a_sweep_keeps_the_best_population(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("netstitch.optimization.search_settings.SWEEP_SIZES", (4, 8, 16, 1000))
-    done = carry(tmp_path, ("population = 8", 'population = "sweep"'))
+    done = carry(tmp_path, ("population = 8", 'algorithm = "ga"\npopulation = "sweep"'))
     assert [one.population for one in done.outcome.sweep] == [4, 8, 16]
     outcome = json.loads((done.folder / "run.json").read_text())["outcome"]
     assert [one["population"] for one in outcome["sweep"]] == [4, 8, 16]
     best = max(done.outcome.sweep, key=lambda one: one.hypervolume)
     (tmp_path / "alone").mkdir()
-    alone = carry(tmp_path / "alone", ("population = 8", f"population = {best.population}"))
+    alone_too = f'algorithm = "ga"\npopulation = {best.population}'
+    alone = carry(tmp_path / "alone", ("population = 8", alone_too))
     assert done.front.points == alone.front.points
     assert done.outcome.evaluations == best.evaluated == alone.outcome.evaluations
     connection = sqlite3.connect(done.folder / "evaluations.sqlite")
@@ -156,12 +159,12 @@ def test_a_sweep_keeps_the_best_population(tmp_path: Path, monkeypatch: pytest.M
 
 def test_patience_is_the_experiments(tmp_path: Path) -> None:
     asked = "evaluations = 100_000\npatience = 150\nsettings.mutation_rate = 0.0"
-    done = carry(tmp_path, ("evaluations = 60", asked))
+    done = carry(tmp_path, ("evaluations = 60", f'algorithm = "ga"\n{asked}'))
     assert done.outcome.stopped == "patience"
 
 
 def test_settings_of_an_algorithm_reach_it(tmp_path: Path) -> None:
-    done = carry(tmp_path, ("[search]", '[search]\nsettings.inactive = "reset"'))
+    done = carry(tmp_path, ("[search]", '[search]\nalgorithm = "ga"\nsettings.inactive = "reset"'))
     history = read_run(done.folder).history
     assert history
     assert all(moment.active == moment.nonzero for moment in history)
@@ -559,12 +562,12 @@ def test_a_folder_without_a_front_is_one_line(tmp_path: Path, finished: Finished
         ({"evaluation": {"workers": -1}}, "'workers' in .evaluation. is -1"),
         ({"evaluation": {"device": "gpu"}}, "'device' in .evaluation. is 'gpu'"),
         ({"search": {"population": 3}}, "'population' in .search. is 3"),
-        ({"search": {"population": 100, "evaluations": 99}}, "budget of 99"),
+        ({"search": GA | {"population": 100, "evaluations": 99}}, "budget of 99"),
         (
-            {"search": {"population": "sweep", "evaluations": 99}},
+            {"search": GA | {"population": "sweep", "evaluations": 99}},
             "begins with 128, and the budget is 99",
         ),
-        ({"search": {"settings": {"inactve": "kept"}}}, "did you mean 'inactive'"),
+        ({"search": GA | {"settings": {"inactve": "kept"}}}, "did you mean 'inactive'"),
         ({"matching": {"points": "distict"}}, "did you mean"),
         ({"matching": {"objective": "balance"}}, "did you mean"),
     ],
@@ -629,7 +632,7 @@ def test_the_experiment_says_where_stitches_stand(tmp_path: Path) -> None:
 def test_options_replace_what_the_file_says(tmp_path: Path) -> None:
     asked = read_experiment(write_experiment(tmp_path))
     found = override(asked, seed=7, search={"evaluations": 500, "algorithm": None})
-    assert (found.seed, found.search.evaluations, found.search.algorithm) == (7, 500, "ga")
+    assert (found.seed, found.search.evaluations, found.search.algorithm) == (7, 500, "surrogate")
     assert found.search.population == 8
     assert found.fit_settings == {"method": "least-squares", "ridge": 1e-4, "holdout": 0.125,
                         "memory_budget": 2_000_000_000, "positions": 1024}  # fmt: skip
@@ -640,7 +643,7 @@ def test_options_replace_what_the_file_says(tmp_path: Path) -> None:
     [
         (None, {"algorithm": "gaa"}, "'algorithm' in .search. is 'gaa'; did you mean 'ga'"),
         (None, {"population": 1}, "'population' in .search. is 1; expected .*4"),
-        (None, {"evaluations": 5}, "the budget of 5 evaluations is smaller than the popul"),
+        (None, GA | {"evaluations": 5}, "the budget of 5 evaluations is smaller than the popul"),
         (-1, {}, "seed is -1; expected .*0"),
         (None, {"seconds": 0.0}, "'seconds' in .search. is 0.0; expected"),
     ],
