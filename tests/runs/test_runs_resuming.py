@@ -523,4 +523,4 @@ def test_a_run_that_is_killed_twenty_times_loses_nothing(tmp_path: Path) -> None
     assert evaluations(folder) == evaluations(tmp_path / "whole")
     found = json.loads((folder / "run" / "front.json").read_text())
     assert found == json.loads((tmp_path / "whole" / "run" / "front.json").read_text())
-    assert whole.outcome.stopped == "budget"
+    assert whole.outcome.stopped == "converged"  # the small space is known before its budget ends
