@@ -181,6 +181,14 @@ def test_no_two_loops_try_the_same() -> None:
     assert len({one.tobytes() for one in proposed if one is not None}) == 8
 
 
+def test_a_proposal_keeps_no_other_candidates() -> None:
+    """Else a search of thousands of evaluations would hold all candidates that it ever made."""
+    known = [solution(single(index)) for index in range(LENGTH)]
+    search = SurrogateSearch(setup(problem(), known))
+    proposed = [search.propose(slot) for slot in range(8)]
+    assert all(one is not None and one.base is None for one in proposed)
+
+
 def test_beyond_the_reference_point_no_accuracy_matters() -> None:
     search = SurrogateSearch(setup(problem()))
     assert search.matters(0, Solution(single(0), (0.71, 90.0)))

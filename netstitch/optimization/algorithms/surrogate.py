@@ -96,15 +96,16 @@ class SurrogateSearch(Algorithm):
 
         None where no candidate is new.
         """
-        chosen: Genotype | None
         if self._begun < len(self._first):
-            chosen = self._first[self._begun].copy()
+            chosen: Genotype | None = self._first[self._begun]
             self._begun += 1
         else:
             chosen = self._best()
-        if chosen is not None:
-            self._under_way[slot] = chosen
-        return chosen
+        if chosen is None:
+            return None
+        proposed = chosen.copy()  # a candidate is a row of an array of all, and would keep it
+        self._under_way[slot] = proposed
+        return proposed
 
     def receive(self, slot: int, solution: Solution, entered: bool) -> None:
         """Learn from a solution that is not known yet."""
@@ -161,19 +162,20 @@ class SurrogateSearch(Algorithm):
         """Return the candidate that adds most; the first where nothing is known to add to."""
         front = self._front()
         candidates = self._candidates()
-        if not candidates or not len(front):
-            return next(iter(candidates.values()), None)
+        genotypes = list(candidates.values())
+        if not genotypes or not len(front):
+            return next(iter(genotypes), None)
         least, limits = front.min(axis=0), self._limits_of(front)
         scale = np.where(limits > least, limits - least, 1.0)
         targets = (np.minimum(np.array(self._learned), limits) - least) / scale
         coefficients = self._model.drawn(targets, self._generator)
         computed = np.stack([self._computed_costs(*one) for one in candidates.items()])
-        predicted = self._features.of(list(candidates.values())) @ coefficients
+        predicted = self._features.of(genotypes) @ coefficients
         points = np.where(self._predicted, predicted, (computed - least) / scale)
         room = np.maximum(self._over_threshold(limits) - least, 0.0) / scale
         unit = np.where(room > 0, room, 1.0)
         gains = hypervolume_gains(points / unit, (front - least) / scale / unit)
-        return list(candidates.values())[int(gains.argmax())]
+        return genotypes[int(gains.argmax())]
 
     def _front(self) -> Floats:
         """Return the costs of the archive, (n, 2)."""
