@@ -223,7 +223,8 @@ def compared(by_way: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[tuple[st
 def main() -> None:
     parser = argparse.ArgumentParser(description="Searches on problems with known fronts")
     parser.add_argument("--problems", nargs="+", choices=tuple(CASES), default=list(CASES))
-    parser.add_argument("--algorithms", nargs="+", choices=tuple(WAYS), default=list(WAYS))
+    usual = [way for way, (name, _) in WAYS.items() if ALGORITHMS[name].has_population]
+    parser.add_argument("--algorithms", nargs="+", choices=tuple(WAYS), default=usual)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
