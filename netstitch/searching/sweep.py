@@ -123,9 +123,7 @@ class SupernetSearch:
         """The cost of the ensemble, or of the dearest reference where there is none."""
         return max(map(self.cost_of, self.supernet.references().values()))
 
-    def reference_point(
-        self, known: Mapping[Hashable, KnownResult | Solution]
-    ) -> ReferencePoint | None:
+    def reference_point(self, known: Mapping[Hashable, KnownResult]) -> ReferencePoint | None:
         """Return the point from which hypervolumes are reported.
 
         None while no reference is known, unless the floor is given. One that ended early counts by
@@ -137,7 +135,7 @@ class SupernetSearch:
         floor = tenth_below(min(scores)) if self.floor is None else self.floor
         return ReferencePoint(self.ensemble, floor)
 
-    def worthless(self, known: Mapping[Hashable, Solution]) -> tuple[float, float] | None:
+    def worthless_beyond(self, known: Mapping[Hashable, Solution]) -> tuple[float, float] | None:
         """Return the score and the cost beyond which an algorithm makes no difference.
 
         The score follows those of the references and nothing that fronts are reported by. None
@@ -188,7 +186,7 @@ class SupernetSearch:
             on_evaluation=on_evaluation,
             on_progress=on_progress,
             rejection=rule if self.stops_early else None,
-            reference_point=self.worthless,
+            reference_point=self.worthless_beyond,
         )
 
 

@@ -38,6 +38,13 @@ def test_by_how_much_validation_flatters_is_one_sentence_for_each_kind() -> None
     )
 
 
+def test_what_is_worse_on_validation_samples_is_not_flattered_by_them() -> None:
+    assert choice_notes(flattered(-0.01, 0.01))[-1].endswith(
+        "-2.00 [-2.42, -1.58] points better on these than on test samples, in the mean: validation "
+        "does not flatter."
+    )
+
+
 def test_networks_that_went_in_were_not_chosen() -> None:
     """A search may find them: they are points of its front, and prove nothing about its choice."""
     front = flattered(0.01, -0.01)

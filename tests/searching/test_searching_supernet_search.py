@@ -573,6 +573,7 @@ def test_what_a_race_puts_on_the_front_was_evaluated_on_all_samples(
         {"algorithm": "nsga2"},
         {"objective": "cross-entropy"},
         {"spread": ExecutionConfig(executor="serial", early="never")},
+        {"recalibration": [torch.rand(8, 6)]},
     ],
 )
 def test_there_is_no_race_where_evaluations_do_not_end_early_or_are_by_no_shares(
@@ -582,6 +583,22 @@ def test_there_is_no_race_where_evaluations_do_not_end_early_or_are_by_no_shares
     settings = {"algorithm": "ga", "form": form, "spread": ExecutionConfig(executor="serial")}
     plain, race = (
         search(supernet, task, racing=racing, **(settings | asked)) for racing in ((), (10, 24))
+    )
+    assert race == plain
+
+
+def test_there_is_no_race_by_an_accuracy_that_is_no_sum(
+    supernet: Supernet, task: Classification
+) -> None:
+    class Squared(Classification):
+        def accuracy(self, outputs: Any, labels: torch.Tensor) -> float:
+            return float(self.correct(outputs, labels).double().mean()) ** 2
+
+    squared = Squared(validation=task.validation, classes=task.classes)
+    form, spread = replace(FORM, batch=8), ExecutionConfig(executor="serial")
+    plain, race = (
+        search(supernet, squared, algorithm="ga", form=form, spread=spread, racing=racing)
+        for racing in ((), (10, 24))
     )
     assert race == plain
 

@@ -125,15 +125,15 @@ def test_values_are_worthless_by_the_references_and_by_no_floor_that_is_reported
     search = SupernetSearch(supernet, SupernetSearchSettings(evaluations=200), 1)
     known: dict[Any, Solution] = {}
     for accuracy, genotype in zip((0.83, 0.76, 0.9), references, strict=True):
-        assert search.worthless(known) is None
+        assert search.worthless_beyond(known) is None
         found = Solution(genotype, (accuracy, search.cost_of(genotype)))
         known[search.problem.identify(genotype)] = found
     reach = pytest.approx(1.1 * max(map(supernet.macs, references)))
-    assert search.worthless(known) == (pytest.approx(0.66), reach)
-    assert replace(search, floor=0.9).worthless(known) == search.worthless(known)
+    assert search.worthless_beyond(known) == (pytest.approx(0.66), reach)
+    assert replace(search, floor=0.9).worthless_beyond(known) == search.worthless_beyond(known)
     first = search.problem.identify(references[0])
     known[first] = Solution(references[0], (0.1, known[first].objectives[1]))
-    assert search.worthless(known) == (pytest.approx(0.6), reach)
+    assert search.worthless_beyond(known) == (pytest.approx(0.6), reach)
 
 
 def test_costs_need_no_evaluation() -> None:
